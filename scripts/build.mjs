@@ -1,0 +1,31 @@
+// Builds the package: one bundle per entry point with shared chunks (unbundled, the dependency-injection
+// library alone would take longer to import than everything else), type declarations, and the vendor packages.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
+const tsc = join(root, 'node_modules/typescript/bin/tsc');
+
+const bundle = async (input, dir, external, extra = {}) => {
+  const build = await rolldown({ input, external, platform: 'node', tsconfig: join(root, 'tsconfig.json'), treeshake: true });
+  await build.write({ dir, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', entryFileNames: '[name].js', sourcemap: true, ...extra });
+  await build.close();
+};
+
+const entries = Object.fromEntries(
+  readdirSync(join(root, 'src/entries')).filter((f) => f.endsWith('.ts')).map((f) => [f.slice(0, -3), join(root, 'src/entries', f)]),
+);
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/]);
+execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+
+for (const name of readdirSync(join(root, 'plugins-vendor'))) {
+  const folder = join(root, 'plugins-vendor', name);
+  const input = join(folder, 'src/index.ts');
+  if (!existsSync(input)) continue;
+  rmSync(join(folder, 'dist'), { recursive: true, force: true });
+  await bundle({ index: input }, join(folder, 'dist'), (id) => !id.startsWith('.') && !id.startsWith('/'));
+}

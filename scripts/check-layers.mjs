@@ -1,0 +1,46 @@
+// Holds the direction of dependencies: each folder of src may import only those below it, and only
+// the host side may import Node's own modules. Printed: every import that breaks it.
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const src = join(root, 'src');
+
+/** What each folder may import besides itself. Top-level files (version) are everybody's. */
+const allowed = {
+  core: [],
+  compiler: ['core'],
+  ops: ['core', 'compiler'],
+  formats: ['core'],
+  plugins: ['core', 'compiler', 'ops', 'formats'],
+  opmanager: ['core', 'plugins'],
+  dispatch: ['core', 'compiler', 'ops', 'plugins', 'opmanager'],
+  runtime: ['core', 'ops', 'plugins', 'opmanager', 'dispatch'],
+  frameworks: ['core', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'],
+  host: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks'],
+  cli: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host'],
+  entries: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host', 'cli'],
+};
+const mayUseNode = new Set(['host', 'cli', 'entries']);
+
+const files = (dir) =>
+  readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : []));
+
+const problems = [];
+for (const file of files(src)) {
+  const from = relative(src, file).split('/');
+  if (from.length === 1) continue;
+  const isTest = file.endsWith('.test.ts');
+  const folder = from[0];
+  if (!(folder in allowed)) problems.push(`src/${from.join('/')}: folder '${folder}' has no place in the order of layers`);
+  for (const [, spec] of readFileSync(file, 'utf8').matchAll(/(?:^|\n)\s*(?:import|export)[^'"\n]*?(?:from\s*)?['"]([^'"]+)['"]/g)) {
+    if (spec.startsWith('node:') && !mayUseNode.has(folder) && !isTest) problems.push(`src/${from.join('/')}: imports ${spec}, but must run in a browser`);
+    if (!spec.startsWith('.') || isTest) continue;
+    const to = relative(src, resolve(dirname(file), spec)).split('/');
+    if (to.length > 1 && to[0] !== folder && !allowed[folder]?.includes(to[0])) problems.push(`src/${from.join('/')}: '${folder}' must not import '${to[0]}' (${spec})`);
+  }
+}
+for (const p of problems) console.error(p);
+console.log(problems.length ? `${problems.length} imports against the order of layers` : 'layers: every import points down');
+process.exitCode = problems.length ? 1 : 0;

@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Vendor packages import the public entries; tests run them against the sources, not the last build.
+    alias: [
+      { find: /^flagos$/, replacement: source('entries/index.ts') },
+      { find: /^flagos\/plugin$/, replacement: source('entries/plugin.ts') },
+      { find: /^flagos\/testing$/, replacement: source('plugins/kit/public.ts') },
+      { find: /^flagos\/onnxruntime$/, replacement: source('entries/onnxruntime.ts') },
+    ],
+  },
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'plugins-vendor/*/src/**/*.test.ts', 'plugins-vendor/*/test/**/*.test.ts'],
+    testTimeout: 60_000,
+    pool: 'forks',
+  },
+});
