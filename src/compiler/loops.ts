@@ -1,0 +1,75 @@
+/**
+ * Loop IR: what lowering produces and renderers print. Statements over flat buffers, with every
+ * tensor index already a row-major position. Deliberately small, so that a renderer is one file.
+ */
+import type { DType } from '../core/dtype.ts';
+import type { BinaryOp, ScalarType, UnaryOp } from './expr.ts';
+
+/** A flat array a program reads or writes. `temp` buffers are the program's own workspace. */
+export interface Buffer {
+  readonly name: string;
+  readonly dtype: DType;
+  /** Elements. */
+  readonly size: number;
+  readonly role: 'input' | 'output' | 'temp';
+}
+
+/** A scalar variable: a loop counter, or a named intermediate value. */
+export interface Local {
+  readonly kind: 'local';
+  readonly type: ScalarType;
+  readonly name: string;
+}
+
+export type LExpr =
+  | { readonly kind: 'const'; readonly type: ScalarType; readonly value: number | bigint | boolean }
+  | Local
+  | { readonly kind: 'read'; readonly type: ScalarType; readonly buffer: Buffer; readonly at: LExpr }
+  | { readonly kind: 'unary'; readonly type: ScalarType; readonly op: UnaryOp; readonly x: LExpr }
+  | { readonly kind: 'binary'; readonly type: ScalarType; readonly op: BinaryOp; readonly a: LExpr; readonly b: LExpr }
+  | { readonly kind: 'select'; readonly type: ScalarType; readonly cond: LExpr; readonly a: LExpr; readonly b: LExpr }
+  | { readonly kind: 'cast'; readonly type: ScalarType; readonly x: LExpr; readonly saturate: boolean }
+  | { readonly kind: 'bitcast'; readonly type: ScalarType; readonly x: LExpr };
+
+export type Stmt =
+  /** for (v = 0; v < extent; v++) */
+  | { readonly kind: 'for'; readonly v: Local; readonly extent: number; readonly body: readonly Stmt[] }
+  /** Declares a value that does not change. */
+  | { readonly kind: 'let'; readonly local: Local; readonly value: LExpr }
+  /** Declares a variable (`undefined`: assigned before it is read). */
+  | { readonly kind: 'var'; readonly local: Local; readonly value: LExpr | undefined }
+  | { readonly kind: 'set'; readonly local: Local; readonly value: LExpr }
+  | { readonly kind: 'store'; readonly buffer: Buffer; readonly at: LExpr; readonly value: LExpr }
+  | { readonly kind: 'if'; readonly cond: LExpr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
+
+/** A lowered computation: call it with one array per input and output buffer. */
+export interface Program {
+  readonly inputs: readonly Buffer[];
+  readonly outputs: readonly Buffer[];
+  readonly temps: readonly Buffer[];
+  readonly body: readonly Stmt[];
+}
+
+/** Rebuilds an expression from its transformed children. */
+export const mapChildren = (e: LExpr, f: (child: LExpr) => LExpr): LExpr => {
+  switch (e.kind) {
+    case 'const': case 'local': return e;
+    case 'read': return { ...e, at: f(e.at) };
+    case 'unary': case 'cast': case 'bitcast': return { ...e, x: f(e.x) };
+    case 'binary': return { ...e, a: f(e.a), b: f(e.b) };
+    case 'select': return { ...e, cond: f(e.cond), a: f(e.a), b: f(e.b) };
+  }
+};
+
+const k = (value: number): LExpr => ({ kind: 'const', type: 'index', value });
+const isK = (e: LExpr, v: number): boolean => e.kind === 'const' && e.value === v;
+
+/** Index arithmetic on lowered expressions, folded as it is built. */
+export const ix = {
+  k,
+  add: (a: LExpr, b: LExpr): LExpr =>
+    isK(a, 0) ? b : isK(b, 0) ? a : a.kind === 'const' && b.kind === 'const' ? k(Number(a.value) + Number(b.value)) : { kind: 'binary', type: 'index', op: 'add', a, b },
+  mul: (a: LExpr, n: number): LExpr => (n === 1 ? a : n === 0 ? k(0) : a.kind === 'const' ? k(Number(a.value) * n) : { kind: 'binary', type: 'index', op: 'mul', a, b: k(n) }),
+  floordiv: (a: LExpr, n: number): LExpr => (n === 1 ? a : a.kind === 'const' ? k(Math.floor(Number(a.value) / n)) : { kind: 'binary', type: 'index', op: 'floordiv', a, b: k(n) }),
+  floormod: (a: LExpr, n: number): LExpr => (n === 1 ? k(0) : a.kind === 'const' ? k(Number(a.value) % n) : { kind: 'binary', type: 'index', op: 'floormod', a, b: k(n) }),
+};

@@ -1,0 +1,117 @@
+/**
+ * Which tensors of an expression get a buffer, and which are computed where they are read.
+ *
+ * A tensor is inlined when that costs no more work than storing it: it contains no reduction, and it
+ * is either plain data movement (loads, index arithmetic, selects) or read about once per element.
+ */
+import { childrenOf, type Expr } from './expr.ts';
+import { ComputeTensor, ConcatTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
+import { sizeOf } from '../core/tensor.ts';
+
+/** Everything below a set of tensors, each once, operands first. */
+export interface Inventory {
+  readonly order: readonly TensorExpr[];
+  readonly inlined: ReadonlySet<TensorExpr>;
+  /** Scans whose step number or state a tensor depends on. */
+  readonly within: (t: TensorExpr) => ReadonlySet<ScanNode>;
+}
+
+interface Load { readonly tensor: TensorExpr; readonly times: number }
+
+/** Loads in an expression, with how often each is evaluated; shared subexpressions count once. */
+const loadsOf = (e: Expr, times: number, seen: Set<Expr>, out: Load[], vars: Set<string>): void => {
+  if (seen.has(e)) return;
+  seen.add(e);
+  if (e.kind === 'load') out.push({ tensor: e.tensor, times });
+  if (e.kind === 'var') vars.add(e.name);
+  const inner = e.kind === 'reduce' ? times * e.axes.reduce((n, a) => n * a.extent, 1) : times;
+  for (const c of childrenOf(e)) loadsOf(c, inner, seen, out, vars);
+};
+
+const cheapUnary = new Set(['neg', 'abs', 'not', 'bitnot', 'isnan', 'isinf', 'sign']);
+const isMovement = (e: Expr): boolean => {
+  if (e.kind === 'reduce') return false;
+  if (e.kind === 'unary' && !cheapUnary.has(e.op)) return false;
+  if (e.kind === 'binary' && e.type !== 'index' && e.type !== 'bool') return false;
+  return childrenOf(e).every(isMovement);
+};
+const hasReduce = (e: Expr): boolean => e.kind === 'reduce' || childrenOf(e).some(hasReduce);
+
+const memoized = <T>(f: (e: Expr) => T): ((e: Expr) => T) => {
+  const memo = new Map<Expr, T>();
+  return (e) => {
+    let r = memo.get(e);
+    if (r === undefined) memo.set(e, (r = f(e)));
+    return r;
+  };
+};
+
+export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
+  const order: TensorExpr[] = [];
+  const visited = new Set<TensorExpr>();
+  const reads = new Map<TensorExpr, number>();
+  const scans = new Map<TensorExpr, Set<ScanNode>>();
+  const stateOf = new Map<TensorExpr, ScanNode>();
+  const stepOf = new Map<string, ScanNode>();
+  const entered = new Set<ScanNode>();
+  const pinned = new Set<TensorExpr>(roots);
+
+  const expressionsOf = (t: TensorExpr): readonly [Expr, number][] => {
+    if (t instanceof ComputeTensor) return [[t.body, t.size]];
+    if (t instanceof ScatterTensor) return [...t.at_, t.value, t.where].map((e): [Expr, number] => [e, sizeOf(t.domain)]);
+    return [];
+  };
+
+  const enter = (node: ScanNode): void => {
+    if (entered.has(node)) return;
+    entered.add(node);
+    for (const s of node.state) stateOf.set(s, node);
+    stepOf.set(node.t.name, node);
+  };
+
+  const visit = (t: TensorExpr): void => {
+    if (visited.has(t)) return;
+    visited.add(t);
+    const depends = new Set<ScanNode>();
+    scans.set(t, depends);
+    const state = stateOf.get(t);
+    if (state) depends.add(state);
+    const need = (d: TensorExpr, times: number): void => {
+      visit(d);
+      reads.set(d, (reads.get(d) ?? 0) + times);
+      for (const s of scans.get(d)!) depends.add(s);
+    };
+    if (t instanceof ReshapeTensor) need(t.base, t.size);
+    else if (t instanceof ConcatTensor) for (const p of t.parts) need(p, p.size);
+    else if (t instanceof ScatterTensor) need(t.base, t.size);
+    else if (t instanceof ScanTensor) {
+      const { node } = t;
+      enter(node);
+      for (const x of node.initial) need(x, x.size);
+      for (const x of [...node.next, ...node.outs]) {
+        pinned.add(x);
+        need(x, x.size);
+      }
+      for (const x of node.state) visit(x);
+      depends.delete(node);
+    }
+    for (const [e, times] of expressionsOf(t)) {
+      const loads: Load[] = [];
+      const vars = new Set<string>();
+      loadsOf(e, times, new Set(), loads, vars);
+      for (const l of loads) need(l.tensor, l.times);
+      for (const v of vars) if (stepOf.has(v)) depends.add(stepOf.get(v)!);
+    }
+    order.push(t);
+  };
+  for (const r of roots) visit(r);
+
+  const movement = memoized(isMovement);
+  const reducing = memoized(hasReduce);
+  const inlined = new Set<TensorExpr>();
+  for (const t of order) {
+    if (pinned.has(t) || !(t instanceof ComputeTensor) || reducing(t.body)) continue;
+    if (movement(t.body) || (reads.get(t) ?? 0) <= Math.max(t.size, 1)) inlined.add(t);
+  }
+  return { order, inlined, within: (t) => scans.get(t) ?? new Set() };
+};
