@@ -56,8 +56,8 @@ const nanCode = (f: FloatFormat, negative: boolean): number => {
   const sign = negative ? 1 << (e + m) : 0;
   if (f.special === 'fnuz') return 1 << (e + m);
   if (f.special === 'fn') return sign | ((1 << (e + m)) - 1);
-  // A type without NaN (float4e2m1) has nothing better than its largest value.
-  if (f.special === 'none') return sign | ((1 << (e + m)) - 1);
+  // A type without NaN (float4e2m1) gives −0, as ONNX's test data has it.
+  if (f.special === 'none') return 1 << (e + m);
   return sign | (((1 << e) - 1) << m) | (1 << (m - 1));
 };
 
@@ -113,7 +113,10 @@ const makeCodec = (f: FloatFormat): FloatCodec => {
   };
 };
 
-/** float8e8m0: an unsigned power of two, 2^(code−127), 255 is NaN. Rounds to nearest in value, ties up, as ONNX's default (`up` after 25 is an attribute of Cast). */
+/**
+ * float8e8m0: an unsigned power of two, 2^(code−127), 255 is NaN. Rounds to nearest in value, ties up (Cast's
+ * other modes are the op's own). There is no zero: with `saturate` it becomes the smallest value, else NaN; signs are dropped.
+ */
 const e8m0: FloatCodec = (() => {
   const table = Float64Array.from({ length: 256 }, (_, code) => (code === 255 ? NaN : 2 ** (code - 127)));
   return {
@@ -123,7 +126,7 @@ const e8m0: FloatCodec = (() => {
     encode: (value: number, saturate = false) => {
       if (Number.isNaN(value)) return 255;
       const magnitude = Math.abs(value);
-      if (magnitude === 0) return 0;
+      if (magnitude === 0) return saturate ? 0 : 255;
       if (magnitude === Infinity) return saturate ? 254 : 255;
       const floor = exponentOf(magnitude);
       const code = (magnitude * 2 ** -floor >= 1.5 ? floor + 1 : floor) + 127;

@@ -40,7 +40,7 @@ const compareTensors = (actual: Tensor, expected: Tensor, { rtol, atol }: Tolera
   if (actual.dims.length !== expected.dims.length || actual.dims.some((d, i) => d !== expected.dims[i])) {
     return failed(`has shape [${actual.dims}], expected [${expected.dims}]`);
   }
-  const { kind } = dtypeInfo(actual.dtype);
+  const { kind, lanes } = dtypeInfo(actual.dtype);
   const inexact = kind === 'float' || kind === 'complex';
   const a = kind === 'float' ? actual.toNumbers() : actual.data;
   const e = kind === 'float' ? expected.toNumbers() : expected.data;
@@ -63,7 +63,7 @@ const compareTensors = (actual: Tensor, expected: Tensor, { rtol, atol }: Tolera
       where = i;
     }
   }
-  const at = where < 0 ? undefined : { index: unravel(where, actual.dims), actual: a[where], expected: e[where] };
+  const at = where < 0 ? undefined : { index: unravel(Math.floor(where / lanes), actual.dims), actual: a[where], expected: e[where] };
   const ok = worst <= 1;
   return { ok, maxAbs, worst, at, compared: a.length, problem: ok ? undefined : `differs at [${at!.index}]: ${String(at!.actual)}, expected ${String(at!.expected)}` };
 };

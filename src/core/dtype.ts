@@ -5,6 +5,8 @@
  * byte (ONNX packs them in files only), bool is a byte of 0 or 1, complex is two floats side by side.
  * Source: ONNX IR, `TensorProto.DataType`.
  */
+import { FlagosError } from './errors.ts';
+
 export type DType =
   | 'float32' | 'float64' | 'float16' | 'bfloat16'
   | 'float8e4m3fn' | 'float8e4m3fnuz' | 'float8e5m2' | 'float8e5m2fnuz' | 'float8e8m0' | 'float4e2m1'
@@ -107,8 +109,20 @@ export const integerRange = (dtype: DType): readonly [bigint, bigint] => {
   return kind === 'uint' ? [0n, (1n << BigInt(bits)) - 1n] : [-(1n << BigInt(bits - 1)), (1n << BigInt(bits - 1)) - 1n];
 };
 
-/** New zeroed storage for `count` elements (empty strings for `string`). */
+/** Most strings one tensor may hold: an array of references costs memory before it holds anything. */
+const LARGEST_STRINGS = 2 ** 26;
+
+/**
+ * New zeroed storage for `count` elements (empty strings for `string`).
+ * @throws FLAGOS_E_LIMIT if the platform has no array, or not the memory, for so many.
+ */
 export const allocate = (dtype: DType, count: number): TensorData => {
   const { storage, lanes } = dtypeInfo(dtype);
-  return storage ? new storage(count * lanes) : new Array<string>(count).fill('');
+  try {
+    if (storage) return new storage(count * lanes);
+    if (count <= LARGEST_STRINGS) return new Array<string>(count).fill('');
+  } catch (e) {
+    if (!(e instanceof RangeError)) throw e;
+  }
+  throw new FlagosError('FLAGOS_E_LIMIT', `cannot hold ${count} elements of ${dtype}`);
 };

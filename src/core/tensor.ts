@@ -2,7 +2,7 @@
  * Tensors on the host: an element type, a shape, and dense row-major storage, nothing else.
  * Values a graph passes around are tensors, sequences of values, maps, or nothing (an empty optional).
  */
-import { allocate, dtypeInfo, isBigInt, type DType, type NumericData, type TensorData } from './dtype.ts';
+import { allocate, dtypeInfo, integerRange, isBigInt, type DType, type NumericData, type TensorData } from './dtype.ts';
 import { floatCodec } from './codec.ts';
 import { FlagosError } from './errors.ts';
 
@@ -23,6 +23,20 @@ export const stridesOf = (dims: readonly number[]): number[] => {
   return strides;
 };
 
+/** @throws FLAGOS_E_SHAPE unless every extent is a non-negative integer. */
+const checkDims = (dims: readonly number[]): void => {
+  for (const d of dims) if (!Number.isSafeInteger(d) || d < 0) throw new FlagosError('FLAGOS_E_SHAPE', `[${dims.join(', ')}] is not a shape`);
+};
+
+/** A value as an integer of a type. @throws FLAGOS_E_VALUE if it is no integer, or does not fit. */
+const toInteger = (value: number | bigint | boolean | string, dtype: DType, [lo, hi]: readonly [bigint, bigint]): bigint => {
+  if (typeof value === 'bigint' || typeof value === 'boolean' || Number.isInteger(value)) {
+    const n = BigInt(value);
+    if (n >= lo && n <= hi) return n;
+  }
+  throw new FlagosError('FLAGOS_E_VALUE', `${typeof value === 'string' ? `'${value}'` : value} is not a value of ${dtype}`);
+};
+
 export class Tensor {
   readonly dtype: DType;
   readonly dims: readonly number[];
@@ -30,9 +44,10 @@ export class Tensor {
 
   /**
    * @param data dense row-major elements in the storage type of `dtype` (codes for float16 and narrower).
-   * @throws FLAGOS_E_SHAPE if the number of elements is not the product of `dims`, FLAGOS_E_DTYPE if the storage is of another type.
+   * @throws FLAGOS_E_SHAPE if `dims` is no shape or its product not the number of elements, FLAGOS_E_DTYPE if the storage is of another type.
    */
   constructor(dtype: DType, dims: readonly number[], data: TensorData) {
+    checkDims(dims);
     const { storage, lanes } = dtypeInfo(dtype);
     if (storage ? !(data instanceof storage) : !Array.isArray(data)) {
       throw new FlagosError('FLAGOS_E_DTYPE', `${dtype} data must be ${storage ? storage.name : 'an array of strings'}, not ${data.constructor.name}`);
@@ -57,21 +72,35 @@ export class Tensor {
 
   /** A zeroed tensor. */
   static zeros(dtype: DType, dims: readonly number[]): Tensor {
+    checkDims(dims);
     return new Tensor(dtype, dims, allocate(dtype, sizeOf(dims)));
   }
 
-  /** From plain values: numbers are rounded to the type (to nearest, ties to even); integers must fit. Not for complex. */
+  /**
+   * From plain values; numbers are rounded to a float type (to nearest, ties to even).
+   * @throws FLAGOS_E_SHAPE if there are not as many values as the shape has elements, FLAGOS_E_VALUE for one an
+   * integer type cannot hold, FLAGOS_E_DTYPE for complex types (make those from their storage).
+   */
   static from(dtype: DType, dims: readonly number[], values: ArrayLike<number | bigint | boolean | string>): Tensor {
-    const data = allocate(dtype, sizeOf(dims));
-    if (values.length !== sizeOf(dims)) {
-      throw new FlagosError('FLAGOS_E_SHAPE', `shape [${dims.join(', ')}] needs ${sizeOf(dims)} values, got ${values.length}`);
-    }
-    if (Array.isArray(data)) for (let i = 0; i < data.length; i++) data[i] = String(values[i]);
+    checkDims(dims);
+    const { kind } = dtypeInfo(dtype);
+    const size = sizeOf(dims);
+    if (kind === 'complex') throw new FlagosError('FLAGOS_E_DTYPE', `${dtype} tensors are made from their storage, not from values`);
+    if (values.length !== size) throw new FlagosError('FLAGOS_E_SHAPE', `shape [${dims.join(', ')}] needs ${size} values, got ${values.length}`);
+    if (kind === 'string') return new Tensor(dtype, dims, Array.from(values, String));
+    const data = allocate(dtype, size);
+    const out = data as { [i: number]: number | bigint };
+    if (kind === 'float') {
+      const encode = floatCodec(dtype)?.encode;
+      for (let i = 0; i < size; i++) out[i] = encode ? encode(Number(values[i])) : Number(values[i]);
+    } else if (kind === 'bool') for (let i = 0; i < size; i++) out[i] = Number(values[i]) === 0 ? 0 : 1;
     else {
-      const encode = floatCodec(dtype)?.encode ?? ((v: number) => v);
+      const range = integerRange(dtype);
       const big = isBigInt(dtype);
-      const out = data as { [i: number]: number | bigint };
-      for (let i = 0; i < data.length; i++) out[i] = big ? BigInt(values[i] as bigint) : encode(Number(values[i]));
+      for (let i = 0; i < size; i++) {
+        const n = toInteger(values[i]!, dtype, range);
+        out[i] = big ? n : Number(n);
+      }
     }
     return new Tensor(dtype, dims, data);
   }
@@ -90,10 +119,10 @@ export class Tensor {
     return new Tensor(this.dtype, this.dims, this.data.slice());
   }
 
-  /** Elements as numbers: narrow floats decoded, bigints converted (rounding beyond 2^53). Not for strings and complex. */
+  /** Elements as numbers: narrow floats decoded, bigints converted (rounding beyond 2^53). @throws FLAGOS_E_DTYPE for strings and complex numbers. */
   toNumbers(): Float64Array {
     const { data, dtype } = this;
-    if (Array.isArray(data)) throw new FlagosError('FLAGOS_E_DTYPE', 'strings are not numbers');
+    if (Array.isArray(data) || dtypeInfo(dtype).lanes !== 1) throw new FlagosError('FLAGOS_E_DTYPE', `elements of ${dtype} are not numbers`);
     const table = floatCodec(dtype)?.table;
     const out = new Float64Array(data.length);
     for (let i = 0; i < data.length; i++) out[i] = table ? table[data[i] as number]! : Number(data[i]);
