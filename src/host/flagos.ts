@@ -1,0 +1,110 @@
+/**
+ * The library as a Node program uses it: configuration read, plugins found, chips opened; models
+ * loaded from files; frameworks installed.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { FlagosError } from '../core/errors.ts';
+import type { Model } from '../core/graph.ts';
+import type { Value } from '../core/tensor.ts';
+import { registerBackend, type BackendParts } from '../frameworks/onnxruntime/backend.ts';
+import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
+import { readModel, type ExternalData } from '../formats/onnx/index.ts';
+import { opSet } from '../ops/index.ts';
+import type { PolicyOverride } from '../opmanager/policy.ts';
+import { builtInPlugins } from '../plugins/builtin.ts';
+import { createContainer } from '../plugins/container.ts';
+import { loadPlugins } from '../plugins/load.ts';
+import { ProviderRegistry } from '../plugins/registry.ts';
+import type { FlagosModel } from '../runtime/model.ts';
+import { Runtime, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
+import { version } from '../version.ts';
+import { checkLayer } from './config-schema.ts';
+import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
+import { discoverPlugins } from './discovery.ts';
+import { fileExternalData } from './external-data.ts';
+import { createHost } from './host.ts';
+import { probeToolchain } from './native/toolchain.ts';
+import { readFile } from './read-file.ts';
+
+/** Reads an ONNX model from a file (with its external data) or from bytes. @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_… */
+export const readOnnx = (source: string | Uint8Array, files: ReadonlyMap<string, Uint8Array> = new Map()): Model => {
+  const given: ExternalData | undefined = files.size === 0 ? undefined : {
+    load: (location, offset, length) => {
+      const bytes = files.get(location) ?? files.get(`./${location}`);
+      if (bytes) return bytes.subarray(offset, length === undefined ? undefined : offset + length);
+      if (typeof source === 'string') return fileExternalData(source).load(location, offset, length);
+      throw new FlagosError('FLAGOS_E_EXTERNAL_DATA', `the model keeps weights in '${location}', which was not given`, { hint: 'pass it in externalData' });
+    },
+  };
+  if (typeof source !== 'string') return readModel(source, { name: 'model', external: given });
+  return readModel(readFile(source), { name: basename(source), external: given ?? fileExternalData(source) });
+};
+
+export class Flagos {
+  constructor(readonly runtime: Runtime, readonly settings: ResolvedConfig) {}
+
+  /**
+   * Loads a model.
+   * @param source path of an ONNX file, or its bytes.
+   * @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_FORMAT, FLAGOS_E_MODEL_INVALID, FLAGOS_E_MODEL_UNSUPPORTED, FLAGOS_E_EXTERNAL_DATA.
+   */
+  async load(source: string | Uint8Array, options: LoadOptions = {}): Promise<FlagosModel> {
+    return this.runtime.model(readOnnx(source), options);
+  }
+
+  /** Runs one op, see {@link Runtime.call}. */
+  call(op: string, inputs: readonly (Value | undefined)[], attributes?: PlainAttributes, options?: { outputs?: number; policy?: PolicyOverride }): Promise<Value[]> {
+    return this.runtime.call(op, inputs, attributes, options);
+  }
+
+  /**
+   * Makes a framework run here: onnxruntime gets the execution provider `flagos`.
+   * @param options `asDefault`: also for sessions that name no provider.
+   */
+  async install(framework: OrtModule, options: { asDefault?: boolean } = {}): Promise<void> {
+    registerBackend(framework, onnxruntimeParts(async () => this.runtime), options.asDefault ?? false);
+  }
+
+  close(): Promise<void> {
+    return this.runtime.close();
+  }
+}
+
+/** Configuration of a runtime: the strongest layer, over environment, file and defaults. */
+export type RuntimeConfig = ConfigLayer & Pick<ConfigOptions, 'cwd' | 'env' | 'file' | 'argumentName'>;
+
+/** Reads configuration, finds and loads plugins, opens chips. A broken plugin is reported (`flagos doctor`), never fatal. @throws FLAGOS_E_CONFIG */
+export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos> => {
+  const { cwd = process.cwd(), env, file, argumentName, ...argument } = config;
+  const settings = await loadConfig({ cwd, env, file, argumentName, argument });
+  const host = createHost(settings.config, env ? { env } : {});
+  for (const warning of settings.warnings) host.logger.log('warn', warning);
+  const registry = new ProviderRegistry();
+  const candidates = discoverPlugins({ cwd, requests: settings.config.plugins, dependencies: settings.config.discover });
+  await loadPlugins([...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }), ...candidates], { registry, container: createContainer(host) });
+  return new Flagos(await Runtime.open({ registry, ops: opSet, policy: settings.config.policy, host }), settings);
+};
+
+/** What the onnxruntime adapter needs of Node. */
+export const onnxruntimeParts = (runtime: () => Promise<Runtime>): BackendParts => ({
+  runtime,
+  load: async (model, files) => readOnnx(model, files),
+  policy: (options) => checkLayer(options, () => "the options of execution provider 'flagos'"),
+  saveProfile: (prefix, profile) => {
+    const path = resolve(`${prefix}${new Date().toISOString().replace(/[:.]/g, '-')}.json`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, JSON.stringify(profile));
+    return path;
+  },
+});
+
+let shared: Promise<Flagos> | undefined;
+/** The runtime of programs that do not make their own; a failure is not remembered, so the next call tries again. */
+export const sharedRuntime = (): Promise<Flagos> => {
+  shared ??= createRuntime().catch((e: unknown) => {
+    shared = undefined;
+    throw e;
+  });
+  return shared;
+};

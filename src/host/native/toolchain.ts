@@ -1,0 +1,158 @@
+/**
+ * The C compiler of this machine, and calls into what it makes. Found once per process: `CC`, `cc`,
+ * `gcc` or `clang`, tried with a real file, because a compiler on the PATH may be unable to compile.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { arch, cpus } from 'node:os';
+import { promisify } from 'node:util';
+import { FlagosError, asError, wrapError } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import type { NativeKernel, NativeProbe, NativeToolchain } from '../../plugins/flagos/native.ts';
+import { LibraryCache } from './cache.ts';
+import { poolSource } from './pool.c.ts';
+
+const run = promisify(execFile);
+type Koffi = (typeof import('koffi'))['default'];
+
+/** No -ffast-math: the kernels' numerics are what they declare. */
+const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];
+const libraries = ['-lm', '-lpthread'];
+const COMPILE_LIMIT_MS = 120_000;
+
+/** What decides which instructions `-march=native` uses. */
+const processor = (): string => {
+  try {
+    const flagsLine = /^(?:flags|Features)\s*:.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '';
+    return `${arch()} ${cpus()[0]?.model ?? ''} ${flagsLine}`;
+  } catch (e) {
+    if (asError(e).message.includes('ENOENT')) return `${arch()} ${cpus()[0]?.model ?? ''}`;
+    throw e;
+  }
+};
+
+const findCompiler = async (env: Readonly<Record<string, string | undefined>>): Promise<{ path: string; version: string } | { tried: string[] }> => {
+  const tried: string[] = [];
+  for (const path of [env['CC'], 'cc', 'gcc', 'clang']) {
+    if (!path) continue;
+    try {
+      const { stdout } = await run(path, ['--version'], { timeout: 10_000 });
+      return { path, version: stdout.split('\n')[0]!.trim() };
+    } catch (e) {
+      tried.push(`${path} (${asError(e).message.split('\n')[0]})`);
+    }
+  }
+  return { tried };
+};
+
+class Toolchain implements NativeToolchain {
+  readonly #loaded = new Map<string, Promise<NativeKernel>>();
+  #parallel: Promise<bigint> | undefined;
+  /** Libraries stay loaded: a handle that is collected unloads its library, whatever addresses of it are still in use. */
+  readonly #handles: ReturnType<Koffi['load']>[] = [];
+  readonly description: string;
+  readonly fingerprint: string;
+  /** Threads the pool runs with; set when it starts. */
+  readonly threads: number;
+  readonly #koffi: Koffi;
+  readonly #compiler: string;
+  readonly #cache: LibraryCache;
+  readonly #logger: Logger;
+
+  constructor(koffi: Koffi, compiler: { path: string; version: string }, cache: LibraryCache, threads: number, logger: Logger) {
+    this.#koffi = koffi;
+    this.#compiler = compiler.path;
+    this.#cache = cache;
+    this.#logger = logger;
+    this.threads = threads;
+    this.description = `${compiler.version}, ${cpus()[0]?.model ?? arch()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    this.fingerprint = LibraryCache.key(compiler.version, flags.join(' '), processor());
+  }
+
+  address(data: ArrayBufferView): bigint {
+    return BigInt(this.#koffi.address(data));
+  }
+
+  load(source: string, label: string): Promise<NativeKernel> {
+    const key = LibraryCache.key(this.fingerprint, source);
+    let kernel = this.#loaded.get(key);
+    if (!kernel) {
+      kernel = this.#open(key, source, label);
+      this.#loaded.set(key, kernel);
+      // A failed compilation is tried again next time: the disk may have been full.
+      kernel.catch(() => this.#loaded.delete(key));
+    }
+    return kernel;
+  }
+
+  async #open(key: string, source: string, label: string): Promise<NativeKernel> {
+    const [library, parallel] = await Promise.all([this.#library(key, source, label), this.#pool()]);
+    const entry = this.#load(library, label).func('run', 'void', ['void*', 'void*', 'uintptr_t']);
+    return {
+      run: (buffers, params) => void entry(buffers, params, parallel),
+      runAsync: (buffers, params) => new Promise<void>((resolve, reject) => {
+        entry.async(buffers, params, parallel, (e: unknown) => (e ? reject(asError(e)) : resolve()));
+      }),
+    };
+  }
+
+  #load(library: string, label: string): ReturnType<Koffi['load']> {
+    try {
+      const handle = this.#koffi.load(library);
+      this.#handles.push(handle);
+      return handle;
+    } catch (e) {
+      throw wrapError('FLAGOS_E_COMPILER', e, { hint: `the compiled library of ${label} cannot be loaded; is the folder mounted noexec? Set FLAGOS_CACHE elsewhere` });
+    }
+  }
+
+  async #library(key: string, source: string, label: string): Promise<string> {
+    const known = this.#cache.find(key);
+    if (known) return known;
+    const [c, so] = [this.#cache.temporary('.c'), this.#cache.temporary('.so')];
+    const start = performance.now();
+    try {
+      writeFileSync(c, source);
+      await run(this.#compiler, [...flags, '-o', so, c, ...libraries], { timeout: COMPILE_LIMIT_MS, maxBuffer: 1 << 24 });
+      const library = this.#cache.add(key, so);
+      this.#logger.log('debug', `compiled ${label}`, { ms: Math.round(performance.now() - start), bytes: source.length });
+      return library;
+    } catch (e) {
+      const stderr = e instanceof Error && 'stderr' in e ? String(e.stderr).trim().split('\n').slice(0, 5).join('\n') : '';
+      throw new FlagosError('FLAGOS_E_COMPILER', `${this.#compiler} failed on ${label}: ${stderr || asError(e).message}`, { cause: e, hint: 'another chip is used instead; `flagos doctor` tries the compiler' });
+    } finally {
+      rmSync(c, { force: true });
+      rmSync(so, { force: true });
+    }
+  }
+
+  /** The thread pool: one per process, its address handed to every kernel. */
+  #pool(): Promise<bigint> {
+    this.#parallel ??= (async () => {
+      const library = this.#load(await this.#library(LibraryCache.key(this.fingerprint, poolSource), poolSource, 'the thread pool'), 'the thread pool');
+      library.func('int start(int)')(this.threads);
+      return BigInt(library.func('uint64_t parallel_address()')() as number | bigint);
+    })();
+    return this.#parallel;
+  }
+}
+
+/** Looks for what compiling needs; never throws for what a machine may lack. */
+export const probeToolchain = async (env: Readonly<Record<string, string | undefined>>, threads: number, logger: Logger): Promise<NativeProbe> => {
+  let koffi: Koffi;
+  try {
+    koffi = (await import('koffi')).default;
+  } catch (e) {
+    return { missing: `foreign calls are not available: ${asError(e).message.split('\n')[0]}`, hint: 'install the optional dependency koffi' };
+  }
+  const compiler = await findCompiler(env);
+  if ('tried' in compiler) return { missing: `no C compiler: ${compiler.tried.join(', ')}`, hint: 'install gcc or clang, or set CC; without one, flagos/wasm and flagos/js are used' };
+  try {
+    const toolchain = new Toolchain(koffi, compiler, new LibraryCache(env), threads, logger);
+    await toolchain.load('void run(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }', 'a first test');
+    return { toolchain };
+  } catch (e) {
+    const error = asError(e);
+    return { missing: error.message.split('\n')[0]!, hint: error instanceof FlagosError && error.hint ? error.hint : 'see `flagos doctor`' };
+  }
+};

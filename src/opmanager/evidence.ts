@@ -1,0 +1,37 @@
+/**
+ * Evidence: what has been measured of a kernel for a signature. The tables that hold it come with
+ * their own module; selection reads an immutable snapshot through this interface, so that the
+ * pipeline is the same with an empty table as with a full one.
+ */
+
+/** How exact a kernel was measured to be; `unknown`: never measured, `flaky`: differs from run to run. */
+export const levels = ['fail', 'flaky', 'unknown', 'loose', 'standard', 'tight', 'bitwise'] as const;
+export type Level = (typeof levels)[number];
+
+/** Whether a measured level satisfies a demanded one. */
+export const satisfies = (measured: Level, demanded: Level): boolean => measured !== 'unknown' && levels.indexOf(measured) >= levels.indexOf(demanded);
+
+export interface AccuracyEvidence {
+  readonly level: Level;
+  /** Largest error as a ratio of the allowed one (η), over all cases. */
+  readonly maxEta?: number;
+  readonly cases?: number;
+}
+
+export interface PerformanceEvidence {
+  /** Median time, microseconds; undefined: never measured. */
+  readonly medianUs?: number;
+  readonly samples?: number;
+}
+
+/** What selection asks of the tables. Pure: a snapshot never changes. */
+export interface EvidenceSnapshot {
+  accuracy(kernel: string, signature: string): AccuracyEvidence;
+  performance(kernel: string, signature: string): PerformanceEvidence;
+}
+
+const unknownAccuracy: AccuracyEvidence = { level: 'unknown' };
+const unknownPerformance: PerformanceEvidence = {};
+
+/** Nothing measured yet: selection goes by policy and declared priors. */
+export const noEvidence: EvidenceSnapshot = { accuracy: () => unknownAccuracy, performance: () => unknownPerformance };

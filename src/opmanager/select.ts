@@ -1,0 +1,43 @@
+/**
+ * Selection, as a pure function of candidates, policy, evidence and quarantine. Each candidate goes
+ * through the same stages: policy → what the chip supports → quarantine → accuracy gate → expected
+ * cost. Nothing here measures, loads or remembers.
+ */
+import { tierOf, type Policy } from './policy.ts';
+import { satisfies, type EvidenceSnapshot } from './evidence.ts';
+import type { Candidate, Verdict } from './decision.ts';
+import type { ReasonCode } from '../plugins/contract.ts';
+
+export interface SelectionContext {
+  readonly policy: Policy;
+  readonly evidence: EvidenceSnapshot;
+  /** Why a kernel may not be used for a signature at the moment, if so. */
+  readonly quarantined: (kernel: string, signature: string) => string | undefined;
+}
+
+/** Judges one candidate for a node of the given op name and signature. */
+export const judge = (candidate: Candidate, op: string, signature: string, { policy, evidence, quarantined }: SelectionContext): Verdict => {
+  const accuracy = evidence.accuracy(candidate.kernel, signature);
+  const performance = evidence.performance(candidate.kernel, signature);
+  const tier = tierOf(candidate, op, policy);
+  const measured = performance.medianUs !== undefined;
+  const base = { ...candidate, tier, accuracy, performance, measured, expectedUs: performance.medianUs ?? candidate.priorUs };
+  const rejected = (reason: ReasonCode, detail: string): Verdict => ({ ...base, status: 'rejected', reason, detail });
+  if (tier === undefined) return rejected('POLICY', 'policy does not allow it here');
+  if (candidate.refusal) return rejected(candidate.refusal.reason, candidate.refusal.detail);
+  const quarantine = quarantined(candidate.kernel, signature);
+  if (quarantine) return rejected('QUARANTINED', quarantine);
+  // The reference defines what is right; asking it for evidence would be circular.
+  if (candidate.kind !== 'reference') {
+    if (accuracy.level === 'unknown') {
+      if (policy.accuracy.unknown === 'deny') return rejected('ACC_UNKNOWN', 'its accuracy was never measured and policy asks for evidence');
+    } else if (!satisfies(accuracy.level, policy.accuracy.min)) {
+      return rejected('ACC_FAIL', `measured ${accuracy.level}, policy asks for ${policy.accuracy.min}`);
+    }
+  }
+  return { ...base, status: 'eligible', reason: undefined, detail: undefined };
+};
+
+/** Total order of eligible candidates: policy first, then expected time, then id, so that equals are broken the same way every time. */
+export const byPreference = (a: Verdict, b: Verdict): number =>
+  a.tier! - b.tier! || a.expectedUs! + a.overheadUs - (b.expectedUs! + b.overheadUs) || (a.kernel < b.kernel ? -1 : a.kernel > b.kernel ? 1 : 0);

@@ -1,0 +1,181 @@
+/**
+ * The plugin contract, version 1: everything a package needs to bring kernels for a chip.
+ *
+ * A provider finds chips (`probe`), opens one (`open`), says what it can run there (`supports`,
+ * without side effects), prepares it (`prepare`, may be slow), and runs it (`run`, as fast as it can).
+ * What it is given to run is a region: a connected set of op nodes, at least one.
+ */
+import type { DType } from '../core/dtype.ts';
+import type { Node, ValueType } from '../core/graph.ts';
+import type { Logger } from '../core/log.ts';
+import type { Tensor, Value } from '../core/tensor.ts';
+
+/** Version of this contract. A plugin built for another one is refused, with a report. */
+export const ABI = 1;
+
+export type ProviderKind = 'flagos' | 'vendor' | 'reference';
+
+/** Why a candidate was not chosen, or cannot run. */
+export type ReasonCode =
+  | 'NO_KERNEL' | 'DTYPE' | 'LAYOUT' | 'RANK' | 'SHAPE' | 'SHAPE_UNKNOWN' | 'ATTR' | 'VERSION' | 'KNOWN_BUG' | 'LIMIT'
+  | 'POLICY' | 'ACC_FAIL' | 'ACC_UNKNOWN' | 'SLOWER' | 'TRANSFER' | 'REGION' | 'QUARANTINED' | 'LOCKED' | 'PROBE' | 'ERROR';
+
+/** What a plugin may use of the process it runs in. */
+export interface Host {
+  readonly logger: Logger;
+  /** Threads a kernel may use; at least 1. */
+  readonly threads: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** A place where kernels run, as found on this machine. */
+export interface Chip {
+  /** `cpu`, `wasm`, `webgpu`, …: unique within the provider. */
+  readonly id: string;
+  /** For people. */
+  readonly description: string;
+  /** Model, features, driver, threads: whatever, when changed, makes old measurements worthless. */
+  readonly fingerprint: string;
+}
+
+export interface ProbeReport {
+  readonly chips: readonly Chip[];
+  /** What was looked for and not found, with what could be done about it. */
+  readonly missing?: readonly { readonly chip: string; readonly reason: string; readonly hint?: string }[];
+}
+
+/** An inner or outer value of a region. */
+export interface RegionValue {
+  readonly name: string;
+  /** Undefined or without shape where it is known only while running. */
+  readonly type: ValueType | undefined;
+}
+
+/** A connected set of nodes that runs as one unit. */
+export interface Region {
+  readonly nodes: readonly Node[];
+  /** Values that come from outside, constants not among them. */
+  readonly inputs: readonly RegionValue[];
+  /** Values that are read outside. */
+  readonly outputs: readonly RegionValue[];
+  /** Values known when planning: weights, folded constants. */
+  readonly constants: ReadonlyMap<string, Tensor>;
+  /** Type of any value of the region (inner ones too), as far as known. */
+  readonly types: ReadonlyMap<string, ValueType>;
+}
+
+export type Support = { readonly ok: true } | { readonly ok: false; readonly reason: ReasonCode; readonly detail: string };
+export const supported: Support = { ok: true };
+export const refused = (reason: ReasonCode, detail: string): Support => ({ ok: false, reason, detail });
+
+/** What a kernel declares of its arithmetic; the accuracy suite holds it to that. */
+export interface Numerics {
+  /** Precision in which inputs are used. */
+  readonly inputs: DType | 'same';
+  /** Precision of accumulators; `exact` if nothing is rounded. */
+  readonly accumulate: DType | 'same' | 'exact';
+  readonly notes: readonly ('reassociated' | 'approximate' | 'winograd' | 'nondeterministic' | 'flush-denormals')[];
+}
+
+/** One way to run a region on a chip. */
+export interface Variant {
+  /** Part of the kernel id `provider/chip:Op.variant`; stable over versions. */
+  readonly name: string;
+  readonly numerics: Numerics;
+  /** Runs its op by itself, never in a region with neighbours. */
+  readonly alone?: boolean;
+}
+
+/** A declared guess of speed, used until measurements exist. */
+export interface CostPrior {
+  /** Microseconds to start a region, whatever is in it. */
+  readonly overheadUs: number;
+  /** Arithmetic rate on contractions, 10⁹ operations a second. */
+  readonly gflops: number;
+  /** Rate of moving operands, 10⁹ bytes a second. */
+  readonly gbps: number;
+}
+
+/** Where tensors live. `host` is ordinary memory and is everybody's; any other space is its provider's own. */
+export interface MemorySpace {
+  readonly id: string;
+  /** Declared cost of a copy to or from the host. */
+  readonly transfer: { readonly latencyUs: number; readonly gbps: number };
+  /** Copies a host tensor into this space. */
+  upload(tensor: Tensor): DeviceTensor | Promise<DeviceTensor>;
+  /** Copies back to the host. */
+  download(tensor: DeviceTensor): Tensor | Promise<Tensor>;
+  free(tensor: DeviceTensor): void;
+}
+
+/** A tensor in a space other than the host. */
+export interface DeviceTensor {
+  readonly space: string;
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  readonly handle: unknown;
+}
+
+export const hostMemory: Pick<MemorySpace, 'id'> = { id: 'host' };
+
+/** What a kernel is handed: host values, or, if its session has its own memory, tensors of that space. */
+export type RunValue = Value | DeviceTensor | undefined;
+
+/** A region ready to run, any number of times, one call at a time. */
+export interface Prepared {
+  /** Bytes this keeps for itself between inputs and outputs. */
+  readonly workspaceBytes: number;
+  /**
+   * Runs once. `inputs` stand in the order of the region's inputs and must not be changed. `outputs`
+   * stand in the order of its outputs: where a host tensor of the known type and shape is given the
+   * result goes into it; an `undefined` place (shape unknown, or not a tensor, or device memory) is
+   * filled by the kernel with a value of its own. A synchronous kernel returns nothing.
+   */
+  run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void>;
+  dispose(): void | Promise<void>;
+}
+
+/** An open chip. */
+export interface ChipSession {
+  /** Absent: host memory. */
+  readonly memory?: MemorySpace;
+  /** `connected`: may be offered whole connected subgraphs; `single`: one node at a time. */
+  readonly regions: 'single' | 'connected';
+  /** Whether regions with shapes known only while running can be prepared. */
+  readonly dynamicShapes: boolean;
+  readonly prior: CostPrior;
+  /** Whether this chip can run the region. Pure: same answer for the same region, nothing changed, nothing loaded. */
+  supports(region: Region): Support;
+  /** The ways it can run a region it supports; without this, one named `default` with the session's own types. */
+  variants?(region: Region): readonly Variant[];
+  /** Compiles, packs, plans. Throws `FLAGOS_E_UNSUPPORTED` if it turns out that it cannot. */
+  prepare(region: Region, variant: string): Prepared | Promise<Prepared>;
+  close(): void | Promise<void>;
+}
+
+/** Someone who supplies kernels. */
+export interface KernelProvider {
+  /** `flagos`, `onnxruntime`, `acme`: unique in the process. */
+  readonly name: string;
+  readonly kind: ProviderKind;
+  readonly version: string;
+  /** Looks for chips; reports what is missing instead of throwing. */
+  probe(host: Host): ProbeReport | Promise<ProbeReport>;
+  open(chip: Chip, host: Host): ChipSession | Promise<ChipSession>;
+}
+
+export const defaultVariant: Variant = { name: 'default', numerics: { inputs: 'same', accumulate: 'same', notes: ['reassociated'] } };
+
+/** The `flagos` field of a plugin's package.json: readable without running any of its code. */
+export interface PluginManifest {
+  /** Module to load, relative to the package. */
+  readonly plugin: string;
+  readonly abi: number;
+  /** Provider the plugin brings, for messages when it cannot be loaded. */
+  readonly provider: string;
+}
+
+/** Tokens a plugin binds in the container it is given. */
+export const KERNEL_PROVIDER: unique symbol = Symbol.for('flagos/kernel-provider');
+export const HOST: unique symbol = Symbol.for('flagos/host');
+export const LOGGER: unique symbol = Symbol.for('flagos/logger');

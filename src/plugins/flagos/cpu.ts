@@ -1,0 +1,134 @@
+/** The chip `flagos/cpu`: regions compiled to machine code, one library and one call each. */
+import type { NumericData } from '../../core/dtype.ts';
+import { lower } from '../../compiler/lower.ts';
+import { renderC } from '../../compiler/render/c.ts';
+import type { OpSet } from '../../ops/registry.ts';
+import { Tensor } from '../../core/tensor.ts';
+import { supported, type ChipSession, type Prepared, type Region, type RunValue, type Support, type Variant } from '../contract.ts';
+import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
+import type { NativeKernel, NativeToolchain } from './native.ts';
+import { regionExpressions, supportsNode } from './region-expressions.ts';
+
+/** Addresses follow each other on cache lines. */
+const ALIGN = 64;
+
+/** Estimated operations above which a region runs on another thread: below, the hop costs more than it frees. */
+const ASYNC_FLOPS = 2e6;
+
+interface OutputInfo {
+  readonly dims: readonly number[];
+  readonly dtype: Tensor['dtype'];
+}
+
+class PreparedNative implements Prepared {
+  readonly workspaceBytes: number;
+  readonly #toolchain: NativeToolchain;
+  readonly #kernel: NativeKernel;
+  readonly #params: BigInt64Array;
+  readonly #addresses: BigUint64Array;
+  /** The array each address was taken of: as long as it is the same one, so is the address. */
+  readonly #arrays: (NumericData | undefined)[];
+  readonly #inputs: Int32Array;
+  /** Workspace and constants: the addresses in `b` do not keep them alive. */
+  readonly held: readonly unknown[];
+  readonly #async: boolean;
+  readonly #check: ((inputs: readonly RunValue[]) => void) | undefined;
+  readonly #outputs: readonly OutputInfo[];
+
+  constructor(toolchain: NativeToolchain, kernel: NativeKernel, parts: { params: readonly number[]; tempBytes: readonly number[]; constants: readonly (Tensor | undefined)[]; inputs: readonly number[]; outputs: readonly OutputInfo[]; work: number; check: ((inputs: readonly RunValue[]) => void) | undefined }) {
+    this.#toolchain = toolchain;
+    this.#kernel = kernel;
+    this.#params = BigInt64Array.from(parts.params, BigInt);
+    this.#inputs = Int32Array.from(parts.inputs);
+    this.#outputs = parts.outputs;
+    this.#check = parts.check;
+    this.#async = parts.work > ASYNC_FLOPS;
+    const count = parts.inputs.length + parts.outputs.length;
+    this.#addresses = new BigUint64Array(count + parts.tempBytes.length);
+    this.#arrays = new Array<NumericData | undefined>(count).fill(undefined);
+    const offsets: number[] = [];
+    let bytes = 0;
+    for (const b of parts.tempBytes) {
+      offsets.push(bytes);
+      bytes += Math.ceil(Math.max(b, 1) / ALIGN) * ALIGN;
+    }
+    this.workspaceBytes = bytes;
+    const workspace = new Uint8Array(bytes + ALIGN);
+    const base = toolchain.address(workspace);
+    const start = (base + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1);
+    offsets.forEach((o, i) => (this.#addresses[count + i] = start + BigInt(o)));
+    parts.constants.forEach((c, i) => c && this.#bind(i, c));
+    this.held = [workspace, parts.constants];
+  }
+
+  #bind(i: number, tensor: Tensor): void {
+    const data = tensor.data as NumericData;
+    if (this.#arrays[i] === data) return;
+    this.#arrays[i] = data;
+    this.#addresses[i] = data.byteLength === 0 ? 0n : this.#toolchain.address(data);
+  }
+
+  run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void> {
+    this.#check?.(inputs);
+    for (let i = 0; i < this.#inputs.length; i++) if (this.#inputs[i]! >= 0) this.#bind(i, inputs[this.#inputs[i]!] as Tensor);
+    for (let i = 0; i < this.#outputs.length; i++) {
+      const place = (outputs[i] ??= Tensor.zeros(this.#outputs[i]!.dtype, this.#outputs[i]!.dims)) as Tensor;
+      this.#bind(this.#inputs.length + i, place);
+    }
+    if (this.#async) return this.#kernel.runAsync(this.#addresses, this.#params);
+    this.#kernel.run(this.#addresses, this.#params);
+  }
+
+  dispose(): void {
+    this.#arrays.fill(undefined);
+  }
+}
+
+const float32: Variant = { name: 'fp32', numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated'] } };
+
+export class CpuSession implements ChipSession {
+  readonly regions = 'connected';
+  readonly dynamicShapes = true;
+  readonly prior = { overheadUs: 1, gflops: 60, gbps: 8 };
+  readonly #ops: OpSet;
+  readonly #toolchain: NativeToolchain;
+
+  constructor(ops: OpSet, toolchain: NativeToolchain) {
+    this.#ops = ops;
+    this.#toolchain = toolchain;
+  }
+
+  supports(region: Region): Support {
+    if (isHostRegion(this.#ops, region)) return supported;
+    for (const node of region.nodes) {
+      const support = supportsNode(this.#ops, node, region);
+      if (!support.ok) return support;
+    }
+    return supported;
+  }
+
+  variants(region: Region): readonly Variant[] {
+    if (isHostRegion(this.#ops, region)) return [hostVariant];
+    // What must be checked before it runs has to be at hand then, not inside a fused region.
+    return [contentCheck(this.#ops, region) ? { ...float32, alone: true } : float32];
+  }
+
+  async prepare(region: Region): Promise<Prepared> {
+    if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
+    const { inputs, outputs } = regionExpressions(this.#ops, region);
+    const program = lower(inputs.map((i) => i.tensor), outputs);
+    const { source, params, tempBytes } = renderC(program);
+    const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
+    const kernel = await this.#toolchain.load(source, label);
+    return new PreparedNative(this.#toolchain, kernel, {
+      params, tempBytes,
+      constants: inputs.map((i) => i.constant),
+      inputs: inputs.map((i) => i.position),
+      outputs: outputs.map((o) => ({ dims: o.shape, dtype: o.dtype })),
+      work: program.work,
+      check: contentCheck(this.#ops, region),
+    });
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,27 @@
+/** What the chip `flagos/cpu` needs of the host: a C compiler, a place to keep libraries, foreign calls, threads. */
+
+/** A compiled program, called through its one entry `void run(void** b, const i64* p, parallel_t par)`. */
+export interface NativeKernel {
+  /**
+   * @param buffers addresses of inputs, outputs and workspace, in the program's order.
+   * @param params values of `p`.
+   */
+  run(buffers: BigUint64Array, params: BigInt64Array): void;
+  /** The same on another thread; buffers must stay alive and unmoved until it resolves. */
+  runAsync(buffers: BigUint64Array, params: BigInt64Array): Promise<void>;
+}
+
+export interface NativeToolchain {
+  /** For people: compiler and processor. */
+  readonly description: string;
+  /** Whatever, when changed, makes compiled libraries and measurements worthless. */
+  readonly fingerprint: string;
+  readonly threads: number;
+  /** Compiles C, or finds it compiled. @throws FLAGOS_E_COMPILER */
+  load(source: string, label: string): Promise<NativeKernel>;
+  /** Address of an array's first element. It stays valid while the array lives. */
+  address(data: ArrayBufferView): bigint;
+}
+
+/** Found, or why not. */
+export type NativeProbe = { readonly toolchain: NativeToolchain } | { readonly missing: string; readonly hint: string };
