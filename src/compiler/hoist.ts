@@ -14,7 +14,8 @@ const keyOf = (e: LExpr): string => {
   }
 };
 
-const isIndexArithmetic = (e: LExpr): boolean =>
+/** Arithmetic on loop counters and extents alone: total and pure. */
+export const isIndexArithmetic = (e: LExpr): boolean =>
   e.type === 'index' && (e.kind === 'const' || e.kind === 'local' || (e.kind === 'binary' && isIndexArithmetic(e.a) && isIndexArithmetic(e.b)));
 
 class Hoisting {

@@ -32,8 +32,8 @@ export type LExpr =
   | { readonly kind: 'bitcast'; readonly type: ScalarType; readonly x: LExpr };
 
 export type Stmt =
-  /** for (v = 0; v < extent; v++) */
-  | { readonly kind: 'for'; readonly v: Local; readonly extent: number; readonly body: readonly Stmt[] }
+  /** for (v = 0; v < extent; v++). `parallel`: iterations write different elements and may run in any order, or at once. */
+  | { readonly kind: 'for'; readonly v: Local; readonly extent: number; readonly parallel: boolean; readonly body: readonly Stmt[] }
   /** Declares a value that does not change. */
   | { readonly kind: 'let'; readonly local: Local; readonly value: LExpr }
   /** Declares a variable (`undefined`: assigned before it is read). */
@@ -48,7 +48,17 @@ export interface Program {
   readonly outputs: readonly Buffer[];
   readonly temps: readonly Buffer[];
   readonly body: readonly Stmt[];
+  /** A rough count of operations, for choosing how it runs. */
+  readonly work: number;
 }
+
+/** A rough count of a statement list's operations: two per innermost statement. */
+export const workOf = (stmts: readonly Stmt[]): number =>
+  stmts.reduce((n, s): number => {
+    if (s.kind === 'for') return n + s.extent * workOf(s.body);
+    if (s.kind === 'if') return n + workOf(s.then) + workOf(s.otherwise);
+    return n + 2;
+  }, 0);
 
 /** Rebuilds an expression from its transformed children. */
 export const mapChildren = (e: LExpr, f: (child: LExpr) => LExpr): LExpr => {

@@ -10,8 +10,9 @@ import { dtypeInfo, integerRange } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { childrenOf, type Expr, type ReduceExpr, type ScalarType, type VarExpr } from './expr.ts';
+import { flattenLoops } from './flatten.ts';
 import { hoistIndexArithmetic } from './hoist.ts';
-import { ix, type Buffer, type LExpr, type Local, type Program, type Stmt } from './loops.ts';
+import { ix, workOf, type Buffer, type LExpr, type Local, type Program, type Stmt } from './loops.ts';
 import { takeInventory, type Inventory } from './materialize.ts';
 import { ComputeTensor, ConcatTensor, InputTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
 
@@ -98,12 +99,12 @@ class Lowering {
   }
 
   /** A loop nest over a shape; extents of 1 need no loop. */
-  #nest(shape: readonly number[], body: (at: LExpr[]) => void): void {
+  #nest(shape: readonly number[], body: (at: LExpr[]) => void, parallel = true): void {
     const vars = shape.map((d) => (d === 1 ? undefined : this.#local('index', 'i')));
     let stmts = this.#collect(() => body(vars.map((v) => v ?? ix.k(0))));
     for (let d = shape.length - 1; d >= 0; d--) {
       const v = vars[d];
-      if (v) stmts = [{ kind: 'for', v, extent: shape[d]!, body: stmts }];
+      if (v) stmts = [{ kind: 'for', v, extent: shape[d]!, parallel, body: stmts }];
     }
     this.#block.push(...stmts);
   }
@@ -225,7 +226,7 @@ class Lowering {
       };
       if (cond.kind === 'const' && cond.value) write();
       else this.#block.push({ kind: 'if', cond, then: this.#collect(write), otherwise: [] });
-    });
+    }, false);
   }
 
   #runScan(node: ScanNode): void {
@@ -250,7 +251,7 @@ class Lowering {
       this.#nest([s.size], ([j]) => this.#block.push({ kind: 'store', buffer: state[i]!, at: j!, value: { kind: 'read', type: s.dtype, buffer: next[i]!, at: j! } })));
     this.#block = saved;
     this.#blocks.pop();
-    this.#block.push({ kind: 'for', v: t, extent: node.length, body });
+    this.#block.push({ kind: 'for', v: t, extent: node.length, parallel: false, body });
     for (const part of this.#inventory.order) {
       if (part instanceof ScanTensor && part.node === node) this.#buffers.set(part, (part.part === 'state' ? state : outs)[part.position]!);
     }
@@ -373,7 +374,7 @@ class Lowering {
       const body = this.#expr(e.body, { vars, uses: scope.uses, memo: new Map(), outer: scope });
       const value: LExpr = { kind: 'binary', type: e.type, op: combine[e.op], a: acc, b: body };
       this.#block.push({ kind: 'set', local: acc, value });
-    });
+    }, false);
     return acc;
   }
 }
@@ -386,5 +387,6 @@ export const lower = (inputs: readonly InputTensor[], outputs: readonly TensorEx
   const inputBuffers = inputs.map((t, i): Buffer => ({ name: `x${i}`, dtype: t.dtype, size: t.size, role: 'input' }));
   const outputBuffers = outputs.map((t, i): Buffer => ({ name: `y${i}`, dtype: t.dtype, size: t.size, role: 'output' }));
   const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers);
-  return { inputs: inputBuffers, outputs: outputBuffers, temps: lowering.temps, body: hoistIndexArithmetic(lowering.body) };
+  const body = hoistIndexArithmetic(flattenLoops(lowering.body));
+  return { inputs: inputBuffers, outputs: outputBuffers, temps: lowering.temps, body, work: workOf(body) };
 };

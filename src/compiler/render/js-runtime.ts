@@ -27,7 +27,7 @@ export const erf = (x: number): number => {
 /** To nearest, ties to even. */
 export const roundEven = (x: number): number => {
   const r = Math.round(x);
-  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r === 0 ? x * 0 : r;
+  return r - x === 0.5 && r % 2 !== 0 ? r - 1 : r;
 };
 
 /** C's pow: 1 to any power, and −1 to ±Inf, are 1. */
@@ -47,10 +47,15 @@ export const floordivBig = (a: bigint, b: bigint): bigint => (b === 0n ? 0n : (a
 export const divBig = (a: bigint, b: bigint): bigint => (b === 0n ? 0n : a / b);
 export const remBig = (a: bigint, b: bigint): bigint => (b === 0n ? 0n : a % b);
 
-/** a ** b for integers; a negative exponent gives 0 unless the base is ±1. */
+/** a ** b for integers, modulo 2^64 (enough for every width); a negative exponent gives 0 unless the base is ±1. */
 export const powBig = (a: bigint, b: bigint): bigint => {
-  if (b >= 0n) return a ** (a === 1n || a === 0n ? (b > 0n ? 1n : 0n) : b > 128n ? 128n + (b & 1n) : b);
-  return a === 1n ? 1n : a === -1n ? (b & 1n ? -1n : 1n) : 0n;
+  if (b < 0n) return a === 1n ? 1n : a === -1n ? (b & 1n ? -1n : 1n) : 0n;
+  let result = 1n;
+  for (let base = BigInt.asIntN(64, a), rest = b; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = BigInt.asIntN(64, result * base);
+    base = BigInt.asIntN(64, base * base);
+  }
+  return result;
 };
 
 export const popcount = (x: number): number => {
@@ -67,6 +72,19 @@ export const popcountBig = (x: bigint): bigint => {
 /** Float → bigint: toward zero; NaN and infinities give 0. */
 export const toBig = (x: number): bigint => (Number.isFinite(x) ? BigInt(Math.trunc(x)) : 0n);
 
+/**
+ * A 64-bit integer as a float64 from which a narrower float can be rounded as if from the integer itself:
+ * beyond 53 bits it is cut, and the last bit says whether anything was lost.
+ */
+export const bigToFloat = (x: bigint): number => {
+  if (x >= -9007199254740991n && x <= 9007199254740991n) return Number(x);
+  const magnitude = x < 0n ? -x : x;
+  const lost = BigInt(magnitude.toString(2).length - 53);
+  const kept = magnitude >> lost;
+  const sticky = kept << lost === magnitude ? kept : kept | 1n;
+  return (x < 0n ? -1 : 1) * Number(sticky) * 2 ** Number(lost);
+};
+
 const rangeOf = (dtype: DType): readonly [number, number] => {
   const [lo, hi] = integerRange(dtype);
   return [Number(lo), Number(hi)];
@@ -79,6 +97,12 @@ export const saturate = (x: number, dtype: DType): number => {
 export const saturateBig = (x: bigint, dtype: DType): bigint => {
   const [lo, hi] = integerRange(dtype);
   return x < lo ? lo : x > hi ? hi : x;
+};
+
+/** Number → 64-bit integer in range, toward zero; NaN gives 0. */
+export const saturateToBig = (x: number, dtype: DType): bigint => {
+  const [lo, hi] = integerRange(dtype);
+  return Math.abs(x) === Infinity ? (x < 0 ? lo : hi) : saturateBig(toBig(x), dtype);
 };
 
 /** Wraps an integer to the width of a 2- or 4-bit type. */

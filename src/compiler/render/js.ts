@@ -187,10 +187,12 @@ class JsWriter {
     const type = to as DType;
     if (k === 'float') {
       if (type === 'float64') return number;
+      if (f === 'big') return this.#cast(`rt.bigToFloat(${x})`, 'float64', type, saturate);
       if (type === 'float32') return `Math.fround(${number})`;
       return saturate ? `rt.saturateFloat(${number},'${type}')` : `rt.roundTo('${type}',${number})`;
     }
     if (k === 'big') {
+      if (f === 'float' && saturate) return `rt.saturateToBig(${x},'${type}')`;
       const big = f === 'float' ? `rt.toBig(${x})` : f === 'big' ? x : `BigInt(${number})`;
       return saturate ? `rt.saturateBig(${big},'${type}')` : wrap(big, type);
     }
