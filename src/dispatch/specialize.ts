@@ -1,0 +1,227 @@
+/**
+ * Specialization: a graph with the types (and some values) of its inputs known → the nodes that are
+ * left to run, with everything known about every value. Shapes are inferred, whatever is constant is
+ * folded (shape arithmetic above all), branches whose condition is constant are taken, nodes nobody
+ * needs are dropped. What depends on data stays unknown; the planner cuts there.
+ */
+import { concreteShape, nodeReads, typeBytes, type Graph, type Node, type ValueType } from '../core/graph.ts';
+import { FlagosError } from '../core/errors.ts';
+import { Tensor, type Value } from '../core/tensor.ts';
+import { lower } from '../compiler/lower.ts';
+import { takeInventory } from '../compiler/materialize.ts';
+import { renderJs } from '../compiler/render/js.ts';
+import { InputTensor } from '../compiler/tensor-expr.ts';
+import { bindNode, expressionsOf, inferTypes, isConcrete, isDeterministic, usesHost, type Arg, type BoundNode } from '../ops/bind.ts';
+import { evaluateNode, typeOfValue } from '../ops/evaluate.ts';
+import type { OpSet } from '../ops/registry.ts';
+import { inlineBranch, renameAttrs } from './inline.ts';
+
+/** A node with what is known of it. */
+export interface SpecialNode {
+  readonly node: Node;
+  /** Undefined for ops without a record. */
+  readonly bound: BoundNode | undefined;
+  readonly args: readonly Arg[];
+  readonly outputs: readonly (ValueType | undefined)[];
+  /** Whether more will be known of its inputs later: a shape, or contents that decide shapes. */
+  readonly waits: boolean;
+}
+
+const waitsFor = (node: Node, bound: BoundNode | undefined, args: readonly Arg[]): boolean =>
+  node.inputs.some((name, i) => {
+    if (name === '') return false;
+    const { type, value } = args[i]!;
+    const inputs = bound?.record.inputs;
+    if (inputs?.[Math.min(i, inputs.length - 1)]?.role === 'value') return value === undefined;
+    return type === undefined || (type.kind === 'tensor' && concreteShape(type) === undefined);
+  });
+
+export interface Specialized {
+  readonly nodes: readonly SpecialNode[];
+  /** Names of the graph's outputs after folding and aliasing: a constant, an input, or a node's output. */
+  readonly outputs: readonly string[];
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly types: ReadonlyMap<string, ValueType>;
+  /** Nodes that were folded, by name: for explain. */
+  readonly folded: readonly string[];
+}
+
+export interface SpecializeOptions {
+  readonly ops: OpSet;
+  /** A folded value may be at most this large (bytes), unless it is smaller than what it was made from. */
+  readonly foldBytes?: number;
+}
+
+const FOLD_BYTES = 1 << 16;
+
+/** Nodes whose outputs are needed for `outputs`, in order. */
+const alive = (nodes: readonly Node[], outputs: readonly string[]): Node[] => {
+  const needed = new Set(outputs);
+  const kept: Node[] = [];
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    if (!node.outputs.some((o) => needed.has(o))) continue;
+    kept.push(node);
+    for (const name of nodeReads(node)) needed.add(name);
+  }
+  return kept.reverse();
+};
+
+class Specializer {
+  readonly constants = new Map<string, Tensor>();
+  readonly types = new Map<string, ValueType>();
+  readonly nodes: SpecialNode[] = [];
+  readonly folded: string[] = [];
+  readonly #alias = new Map<string, string>();
+  readonly #declared: Graph['types'];
+  readonly #foldBytes: number;
+
+  constructor(graph: Graph, known: ReadonlyMap<string, Arg>, readonly ops: OpSet, foldBytes: number, readonly keep: ReadonlySet<string>) {
+    this.#declared = graph.types;
+    this.#foldBytes = foldBytes;
+    for (const [name, tensor] of graph.initializers) if (!known.has(name)) this.#constant(name, tensor);
+    for (const [name, arg] of known) {
+      if (arg.value) this.#constant(name, arg.value);
+      else if (arg.type) this.types.set(name, arg.type);
+    }
+  }
+
+  resolve(name: string): string {
+    return this.#alias.get(name) ?? name;
+  }
+
+  #constant(name: string, tensor: Tensor): void {
+    this.constants.set(name, tensor);
+    this.types.set(name, { kind: 'tensor', dtype: tensor.dtype, shape: tensor.dims });
+  }
+
+  #arg(name: string): Arg {
+    return name === '' ? { type: undefined } : { type: this.types.get(name), value: this.constants.get(name) };
+  }
+
+  run(nodes: readonly Node[]): void {
+    for (const original of nodes) {
+      const rename = (n: string): string => this.resolve(n);
+      const node: Node = { ...original, inputs: original.inputs.map(rename), attrs: renameAttrs(original, rename) };
+      const record = this.ops.find(node.domain, node.op);
+      if (!record) this.#unknown(node);
+      else this.#known(node, bindNode(record, node));
+    }
+  }
+
+  #unknown(node: Node): void {
+    const outputs = node.outputs.map((o) => this.#declared.get(o));
+    node.outputs.forEach((o, i) => outputs[i] && this.types.set(o, outputs[i]!));
+    const args = node.inputs.map((n) => this.#arg(n));
+    this.nodes.push({ node, bound: undefined, args, outputs, waits: waitsFor(node, undefined, args) });
+  }
+
+  #known(node: Node, bound: BoundNode): void {
+    const args = node.inputs.map((n) => this.#arg(n));
+    if (this.#forwards(node, bound) || this.#branches(node, args)) return;
+    if (this.#fold(node, bound, args)) return;
+    const outputs = inferTypes(bound, args).map((t, i) => t ?? this.#declared.get(node.outputs[i]!));
+    node.outputs.forEach((o, i) => o !== '' && outputs[i] && this.types.set(o, outputs[i]!));
+    this.nodes.push({ node, bound, args, outputs, waits: waitsFor(node, bound, args) });
+  }
+
+  /** Identity passes its input on under another name, unless that name is what the graph's user reads. */
+  #forwards(node: Node, { record }: BoundNode): boolean {
+    const [from, to] = [node.inputs[0], node.outputs[0]];
+    if (record.name !== 'Identity' || record.domain !== '' || !from || !to || this.keep.has(to)) return false;
+    this.#alias.set(to, from);
+    return true;
+  }
+
+  /** `If` with a constant condition becomes the branch that is taken. */
+  #branches(node: Node, args: readonly Arg[]): boolean {
+    if (node.op !== 'If' || node.domain !== '') return false;
+    const cond = args[0]?.value;
+    if (!cond || cond.size !== 1) return false;
+    const branch = node.attrs[cond.data[0] ? 'then_branch' : 'else_branch'];
+    if (branch?.type !== 'graph') return false;
+    const inlined = inlineBranch(node, branch.value);
+    for (const [name, tensor] of inlined.initializers) this.#constant(name, tensor);
+    this.run(inlined.nodes);
+    this.folded.push(node.name);
+    node.outputs.forEach((o, i) => {
+      if (o === '') return;
+      const from = this.resolve(inlined.outputs[i]!);
+      if (this.keep.has(o)) this.run([{ name: `${node.name}/output_${i}`, op: 'Identity', domain: '', version: 14, inputs: [from], outputs: [o], attrs: {} }]);
+      else this.#alias.set(o, from);
+    });
+    return true;
+  }
+
+  #fold(node: Node, bound: BoundNode, args: readonly Arg[]): boolean {
+    const { record } = bound;
+    if (record.control || !isDeterministic(bound, args.map((a) => a.type), args.map((a) => a.value))) return false;
+    if (node.inputs.every((n, i) => n === '' || args[i]!.value) && this.#smallEnough(bound, args)) {
+      const made = evaluateNode(record, node, args.map((a) => a.value));
+      if (made instanceof Promise || made.some((v) => v !== undefined && !(v instanceof Tensor))) return false;
+      this.#constants(node, made);
+      return true;
+    }
+    return this.#foldShapes(node, bound, args);
+  }
+
+  /** Folding must not blow up memory: no large tensor is made out of a small one. */
+  #smallEnough(bound: BoundNode, args: readonly Arg[]): boolean {
+    const bytes = inferTypes(bound, args).map(typeBytes);
+    if (bytes.includes(undefined)) return usesHost(bound, args.map((a) => a.type), args.map((a) => a.value)) && args.every((a) => (a.value?.byteLength ?? 0) <= this.#foldBytes);
+    const made = bytes.reduce<number>((n, b) => n + b!, 0);
+    return made <= this.#foldBytes || made <= args.reduce((n, a) => n + (a.value?.byteLength ?? 0), 0);
+  }
+
+  /** Ops that read only shapes (Shape, Size, Range of constants, …): their expressions load no unknown input. */
+  #foldShapes(node: Node, bound: BoundNode, args: readonly Arg[]): boolean {
+    const types = args.map((a) => a.type);
+    if (!bound.record.compute || usesHost(bound, types, args.map((a) => a.value)) || !isConcrete(bound, args)) return false;
+    const outputs = inferTypes(bound, args);
+    if (outputs.some((t) => (typeBytes(t) ?? 0) > 1024)) return false;
+    const inputs = args.map((a) => (a.type?.kind === 'tensor' ? new InputTensor('', a.type.dtype, concreteShape(a.type)!, a.value) : undefined));
+    const roots = expressionsOf(bound, inputs, args.map((a) => a.value));
+    const wanted = roots.flatMap((x) => (x ? [x] : []));
+    if (takeInventory(wanted).order.some((t) => t instanceof InputTensor)) return false;
+    const results = wanted.map((x) => Tensor.zeros(x.dtype, x.shape));
+    renderJs(lower([], wanted)).run([], results.map((r) => r.data));
+    let next = 0;
+    this.#constants(node, roots.map((x) => x && results[next++]));
+    return true;
+  }
+
+  #constants(node: Node, values: readonly (Value | undefined)[]): void {
+    values.forEach((v, i) => v instanceof Tensor && node.outputs[i] && this.#constant(node.outputs[i]!, v));
+    this.folded.push(node.name);
+  }
+}
+
+/**
+ * @param known types and, where known, values of the graph's inputs and of outer values it captures.
+ * @throws user errors (FLAGOS_E_SHAPE, FLAGOS_E_DTYPE, …) for what no kernel could run.
+ */
+export const specialize = (graph: Graph, known: ReadonlyMap<string, Arg>, options: SpecializeOptions): Specialized => {
+  const names = graph.outputs.map((o) => o.name);
+  const keep = new Set(names);
+  const specializer = new Specializer(graph, known, options.ops, options.foldBytes ?? FOLD_BYTES, keep);
+  specializer.run(alive(graph.nodes, names));
+  const outputs = names.map((n) => specializer.resolve(n));
+  for (const name of outputs) {
+    if (!specializer.types.has(name) && !specializer.nodes.some((n) => n.node.outputs.includes(name)) && !known.has(name)) {
+      throw new FlagosError('FLAGOS_E_MODEL_INVALID', `output '${name}' is made by no node`);
+    }
+  }
+  // Folding may have left nodes whose outputs nobody reads any more.
+  const live = new Set(alive(specializer.nodes.map((n) => n.node), outputs));
+  return {
+    nodes: specializer.nodes.filter((n) => live.has(n.node)),
+    outputs,
+    constants: specializer.constants,
+    types: specializer.types,
+    folded: specializer.folded,
+  };
+};
+
+/** What is known of values at hand: their types, and the contents of those in `byValue`. */
+export const argsOfValues = (values: ReadonlyMap<string, Value>, byValue: ReadonlySet<string>): Map<string, Arg> =>
+  new Map([...values].map(([name, v]) => [name, { type: typeOfValue(v), value: byValue.has(name) && v instanceof Tensor ? v : undefined }]));
