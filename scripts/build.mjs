@@ -11,7 +11,7 @@ const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 const bundle = async (input, dir, external, extra = {}) => {
   const build = await rolldown({ input, external, platform: 'node', tsconfig: join(root, 'tsconfig.json'), treeshake: true });
-  await build.write({ dir, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', entryFileNames: '[name].js', sourcemap: true, ...extra });
+  await build.write({ dir, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', entryFileNames: '[name].js', sourcemap: true, minify: true, ...extra });
   await build.close();
 };
 
@@ -19,7 +19,7 @@ const entries = Object.fromEntries(
   readdirSync(join(root, 'src/entries')).filter((f) => f.endsWith('.ts')).map((f) => [f.slice(0, -3), join(root, 'src/entries', f)]),
 );
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/]);
+await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/, 'koffi', 'binaryen']);
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 
 for (const name of readdirSync(join(root, 'plugins-vendor'))) {

@@ -64,7 +64,16 @@ export interface ErrorOptions {
 
 const order = ['model', 'node', 'op', 'chip', 'kernel'] as const;
 
+/** Shared by all copies of this library in a program, see tensor.ts. */
+const ERROR = Symbol.for('flagos/error');
+
 export class FlagosError extends Error {
+  static override [Symbol.hasInstance](x: unknown): boolean {
+    return typeof x === 'object' && x !== null && ERROR in x;
+  }
+  get [ERROR](): true {
+    return true;
+  }
   override readonly name = 'FlagosError';
   readonly code: ErrorCode;
   readonly kind: ErrorKind;

@@ -37,7 +37,24 @@ const toInteger = (value: number | bigint | boolean | string, dtype: DType, [lo,
   throw new FlagosError('FLAGOS_E_VALUE', `${typeof value === 'string' ? `'${value}'` : value} is not a value of ${dtype}`);
 };
 
+/**
+ * Two copies of this library in one program (an application's and a plugin's) must take each other's
+ * tensors, so `instanceof` asks for a mark that all copies share instead of for one copy's class.
+ */
+const isMarked = (x: unknown, mark: symbol): boolean => typeof x === 'object' && x !== null && mark in x;
+const TENSOR = Symbol.for('flagos/tensor');
+const SEQUENCE = Symbol.for('flagos/sequence');
+const MAP = Symbol.for('flagos/map');
+
 export class Tensor {
+  static [Symbol.hasInstance](x: unknown): boolean {
+    return isMarked(x, TENSOR);
+  }
+  get [TENSOR](): true {
+    return true;
+  }
+
+
   readonly dtype: DType;
   readonly dims: readonly number[];
   readonly data: TensorData;
@@ -140,11 +157,23 @@ export class Tensor {
 
 /** An ordered list of values of one type. */
 export class Sequence {
+  static [Symbol.hasInstance](x: unknown): boolean {
+    return isMarked(x, SEQUENCE);
+  }
+  get [SEQUENCE](): true {
+    return true;
+  }
   constructor(readonly items: readonly Value[]) {}
 }
 
 /** ai.onnx.ml maps: keys are int64 or strings. */
 export class MapValue {
+  static [Symbol.hasInstance](x: unknown): boolean {
+    return isMarked(x, MAP);
+  }
+  get [MAP](): true {
+    return true;
+  }
   constructor(readonly entries: ReadonlyMap<bigint | string, Value>) {}
 }
 

@@ -3,13 +3,10 @@
  * loaded from files; frameworks installed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
-import { FlagosError } from '../core/errors.ts';
-import type { Model } from '../core/graph.ts';
+import { dirname, resolve } from 'node:path';
 import type { Value } from '../core/tensor.ts';
 import { registerBackend, type BackendParts } from '../frameworks/onnxruntime/backend.ts';
 import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
-import { readModel, type ExternalData } from '../formats/onnx/index.ts';
 import { opSet } from '../ops/index.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
 import { builtInPlugins } from '../plugins/builtin.ts';
@@ -22,24 +19,11 @@ import { version } from '../version.ts';
 import { checkLayer } from './config-schema.ts';
 import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
 import { discoverPlugins } from './discovery.ts';
-import { fileExternalData } from './external-data.ts';
 import { createHost } from './host.ts';
 import { probeToolchain } from './native/toolchain.ts';
-import { readFile } from './read-file.ts';
 
-/** Reads an ONNX model from a file (with its external data) or from bytes. @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_… */
-export const readOnnx = (source: string | Uint8Array, files: ReadonlyMap<string, Uint8Array> = new Map()): Model => {
-  const given: ExternalData | undefined = files.size === 0 ? undefined : {
-    load: (location, offset, length) => {
-      const bytes = files.get(location) ?? files.get(`./${location}`);
-      if (bytes) return bytes.subarray(offset, length === undefined ? undefined : offset + length);
-      if (typeof source === 'string') return fileExternalData(source).load(location, offset, length);
-      throw new FlagosError('FLAGOS_E_EXTERNAL_DATA', `the model keeps weights in '${location}', which was not given`, { hint: 'pass it in externalData' });
-    },
-  };
-  if (typeof source !== 'string') return readModel(source, { name: 'model', external: given });
-  return readModel(readFile(source), { name: basename(source), external: given ?? fileExternalData(source) });
-};
+/** The reader is loaded when the first model is: a program that never loads one need not pay for it. */
+const onnxFiles = (): Promise<typeof import('./onnx-files.ts')> => import('./onnx-files.ts');
 
 export class Flagos {
   constructor(readonly runtime: Runtime, readonly settings: ResolvedConfig) {}
@@ -50,7 +34,7 @@ export class Flagos {
    * @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_FORMAT, FLAGOS_E_MODEL_INVALID, FLAGOS_E_MODEL_UNSUPPORTED, FLAGOS_E_EXTERNAL_DATA.
    */
   async load(source: string | Uint8Array, options: LoadOptions = {}): Promise<FlagosModel> {
-    return this.runtime.model(readOnnx(source), options);
+    return this.runtime.model((await onnxFiles()).readOnnx(source), options);
   }
 
   /** Runs one op, see {@link Runtime.call}. */
@@ -89,7 +73,7 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
 /** What the onnxruntime adapter needs of Node. */
 export const onnxruntimeParts = (runtime: () => Promise<Runtime>): BackendParts => ({
   runtime,
-  load: async (model, files) => readOnnx(model, files),
+  load: async (model, files) => (await onnxFiles()).readOnnx(model, files),
   policy: (options) => checkLayer(options, () => "the options of execution provider 'flagos'"),
   saveProfile: (prefix, profile) => {
     const path = resolve(`${prefix}${new Date().toISOString().replace(/[:.]/g, '-')}.json`);

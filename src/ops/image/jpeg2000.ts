@@ -49,7 +49,7 @@ const checkHeader = (b: Uint8Array): void => {
 export const decodeJpeg2000 = (bytes: Uint8Array): Pixels => {
   checkHeader(bytes);
   const image = new JpxImage();
-  image.parse(new NumberedBytes(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  image.parse(NumberedBytes.from(bytes));
   const { width, height, componentsCount: channels } = image;
   const samples = new Uint8Array(width * height * channels);
   for (const tile of image.tiles) {
