@@ -1,7 +1,7 @@
 // Builds the package: one bundle per entry point with shared chunks (unbundled, the dependency-injection
 // library alone would take longer to import than everything else), type declarations, and the vendor packages.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -29,3 +29,6 @@ for (const name of readdirSync(join(root, 'plugins-vendor'))) {
   rmSync(join(folder, 'dist'), { recursive: true, force: true });
   await bundle({ index: input }, join(folder, 'dist'), (id) => !id.startsWith('.') && !id.startsWith('/'));
 }
+
+// npm links the command before this build makes it.
+chmodSync(join(root, 'dist/cli.js'), 0o755);

@@ -1,5 +1,5 @@
 /** ImageDecoder: which format a stream has, told by how it begins, and its pixels. */
-import { FlagosError, wrapError } from '../core/errors.ts';
+import { asError, FlagosError } from '../core/errors.ts';
 import { Tensor } from '../core/tensor.ts';
 import { oneOf } from './attrs.ts';
 import { defineOp, step } from './define.ts';
@@ -42,7 +42,7 @@ const decodeImage = (bytes: Uint8Array): Pixels | undefined => {
     if (e instanceof BrokenImage) return undefined;
     // What libraries throw is about damage, unless it says that they lack something or is a fault of theirs.
     const damage = e instanceof Error && !(e instanceof TypeError) && !/unsupported|not supported|not implemented/i.test(e.message);
-    if (!damage) throw wrapError('FLAGOS_E_UNSUPPORTED', e);
+    if (!damage) throw new FlagosError('FLAGOS_E_UNSUPPORTED', `cannot decode the image: ${asError(e).message}`, { cause: e });
     return undefined;
   }
 };

@@ -2,40 +2,64 @@
 import type { OpRecord } from './define.ts';
 import { OpSet } from './registry.ts';
 import * as activations from './activations.ts';
+import * as affineGrid from './affine-grid.ts';
 import * as argReduce from './arg-reduce.ts';
 import * as arithmetic from './arithmetic.ts';
+import * as attention from './attention.ts';
 import * as bitwise from './bitwise.ts';
 import * as casts from './cast.ts';
+import * as causalConv from './causal-conv.ts';
 import * as channelNormalize from './channel-normalize.ts';
 import * as col2im from './col2im.ts';
 import * as constants from './constant.ts';
 import * as controlFlow from './control-flow.ts';
+import * as convTranspose from './conv-transpose.ts';
+import * as conv from './conv.ts';
 import * as cumulative from './cumulative.ts';
+import * as deformConv from './deform-conv.ts';
 import * as det from './det.ts';
+import * as dft from './dft.ts';
+import * as einsum from './einsum.ts';
 import * as elementwise from './elementwise.ts';
+import * as flexAttention from './flex-attention.ts';
 import * as gather from './gather.ts';
 import * as geluVariants from './gelu-variants.ts';
 import * as generate from './generate.ts';
+import * as globalPool from './global-pool.ts';
+import * as gridSample from './grid-sample.ts';
+import * as imageDecoder from './image-decoder.ts';
 import * as layout from './layout.ts';
+import * as linearAttention from './linear-attention.ts';
 import * as logic from './logic.ts';
 import * as loss from './loss.ts';
 import * as lpNormalize from './lp-normalize.ts';
+import * as matmul from './matmul.ts';
+import * as maxUnpool from './max-unpool.ts';
+import * as mel from './mel.ts';
 import * as mlFeatures from './ml-features.ts';
 import * as mlLinear from './ml-linear.ts';
 import * as mlMaps from './ml-maps.ts';
 import * as mlSvm from './ml-svm.ts';
-import * as mlTrees from './ml-trees.ts';
 import * as mlTreesOld from './ml-trees-old.ts';
+import * as mlTrees from './ml-trees.ts';
 import * as ngrams from './ngrams.ts';
 import * as nms from './nms.ts';
 import * as normalize from './normalize.ts';
 import * as optimizers from './optimizers.ts';
 import * as optional from './optional.ts';
 import * as padding from './pad.ts';
+import * as pool from './pool.ts';
+import * as qConv from './q-conv.ts';
+import * as qMatmul from './q-matmul.ts';
+import * as qPool from './q-pool.ts';
 import * as qlinear from './qlinear.ts';
 import * as quantize from './quantize.ts';
 import * as rearrange from './rearrange.ts';
 import * as reduce from './reduce.ts';
+import * as resize from './resize.ts';
+import * as rnn from './rnn.ts';
+import * as roiPool from './roi-pool.ts';
+import * as rotary from './rotary.ts';
 import * as sampling from './sampling.ts';
 import * as scanOp from './scan-op.ts';
 import * as scatter from './scatter.ts';
@@ -49,10 +73,12 @@ import * as topk from './topk.ts';
 import * as unique from './unique.ts';
 
 const families: readonly Readonly<Record<string, unknown>>[] = [
-  activations, argReduce, arithmetic, bitwise, casts, channelNormalize, col2im, constants, controlFlow, cumulative, det,
-  elementwise, gather, geluVariants, generate, layout, logic, loss, lpNormalize, mlFeatures, mlLinear, mlMaps, mlSvm, mlTrees,
-  mlTreesOld, ngrams, nms, normalize, optimizers, optional, padding, qlinear, quantize, rearrange, reduce, sampling, scanOp,
-  scatter, select, sequence, shape, skipNormalize, softmax, text, topk, unique,
+  activations, affineGrid, argReduce, arithmetic, attention, bitwise, casts, causalConv, channelNormalize, col2im, constants,
+  controlFlow, convTranspose, conv, cumulative, deformConv, det, dft, einsum, elementwise, flexAttention, gather, geluVariants, generate,
+  globalPool, gridSample, imageDecoder, layout, linearAttention, logic, loss, lpNormalize, matmul, maxUnpool, mel, mlFeatures, mlLinear,
+  mlMaps, mlSvm, mlTreesOld, mlTrees, ngrams, nms, normalize, optimizers, optional, padding, pool, qConv, qMatmul, qPool, qlinear,
+  quantize, rearrange, reduce, resize, rnn, roiPool, rotary, sampling, scanOp, scatter, select, sequence, shape, skipNormalize, softmax,
+  text, topk, unique,
 ];
 
 const isRecord = (x: unknown): x is OpRecord => typeof x === 'object' && x !== null && 'since' in x && 'inputs' in x && 'outputs' in x;

@@ -5,7 +5,7 @@
  */
 import { abs, add, and, cast, ceil, clamp, constant, div, eq, floor, floordiv, ge, le, lt, max, mul, or, round, select, sub, sum, type Expr } from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
-import { dtypeInfo, isFloat, type DType } from '../core/dtype.ts';
+import { isFloat, type DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { flag, float, oneOf, optionalInts } from './attrs.ts';
 import { contraction, defineOp, optional, value, type OpRecord } from './define.ts';
@@ -117,7 +117,7 @@ const interpolated = (x: TensorExpr, taps: readonly Taps[], dtype: DType): Tenso
   return groups.reduce((y, group, n) => blend(y, group, dtype, n === groups.length - 1 ? (e) => narrowed(e, x.dtype) : (e) => e), x);
 };
 
-/** Type that elements are weighted in: their own if it is a full float, else one that holds them. */
+/** Type that elements are weighted in: their own if it is a full float; integers in float64, so that a tie stays a tie. */
 export const weightType = (dtype: DType): DType => (isFloat(dtype) && dtype !== 'float64' ? 'float32' : 'float64');
 
 /** Outputs that stand for places outside of the input show a fixed value. */

@@ -22,6 +22,17 @@ class NumberedBytes extends Uint8Array {
   }
 }
 
+/**
+ * The stream with bytes of alternating bits behind it. In damaged streams the library reads on past the
+ * end, where it would find zeros and wait for a one for ever; so it finds both, for longer than the
+ * headers of all code blocks (of 16 samples at least) can take, and then sees that its data is used up.
+ */
+const padded = (b: Uint8Array, samples: number): NumberedBytes => {
+  const bytes = new NumberedBytes(b.length + samples + 65536).fill(0xaa);
+  bytes.set(b);
+  return bytes;
+};
+
 /** Most tiles a stream can number. */
 const mostTiles = 65535;
 
@@ -31,7 +42,8 @@ const findSizes = (b: Uint8Array): number => {
   throw new BrokenImage('no code stream');
 };
 
-const checkHeader = (b: Uint8Array): void => {
+/** @returns the number of samples. */
+const checkHeader = (b: Uint8Array): number => {
   const at = findSizes(b);
   const [x1, y1, x0, y0, tileWide, tileHigh] = [0, 4, 8, 12, 16, 20].map((offset) => u32(b, at + offset));
   checkSize(x1! - x0!, y1! - y0!);
@@ -43,13 +55,14 @@ const checkHeader = (b: Uint8Array): void => {
     // The upper bit tells signed samples.
     if (precision! < 7 || precision! > 15 || dx !== 1 || dy !== 1) throw unsupported('a JPEG 2000 image of signed, subsampled, or fewer than 8 or more than 16-bit samples');
   }
+  return (x1! - x0!) * (y1! - y0!) * components;
 };
 
 /** @throws BrokenImage, or an error of the library, if the stream is damaged; FLAGOS_E_UNSUPPORTED, FLAGOS_E_LIMIT */
 export const decodeJpeg2000 = (bytes: Uint8Array): Pixels => {
-  checkHeader(bytes);
+  const count = checkHeader(bytes);
   const image = new JpxImage();
-  image.parse(NumberedBytes.from(bytes));
+  image.parse(padded(bytes, count));
   const { width, height, componentsCount: channels } = image;
   const samples = new Uint8Array(width * height * channels);
   for (const tile of image.tiles) {

@@ -17,15 +17,21 @@ export class BrokenImage extends Error {
 /** An image that is valid but of a kind that no decoder here reads. */
 export const unsupported = (what: string): FlagosError => new FlagosError('FLAGOS_E_UNSUPPORTED', `cannot decode ${what}`);
 
-const mostPixels = 2 ** 27;
+/** 8192 by 8192: past what cameras make, within what memory holds several times. */
+const mostPixels = 2 ** 26;
 
 /**
  * Checked before memory is taken: a few bytes can claim any size.
- * @throws BrokenImage for sizes that are not positive integers, FLAGOS_E_LIMIT past 2^27 pixels.
+ * @throws BrokenImage for sizes that are not positive integers, FLAGOS_E_LIMIT past 2^26 pixels.
  */
 export const checkSize = (width: number, height: number): void => {
   if (!(width > 0 && height > 0 && Number.isInteger(width) && Number.isInteger(height))) throw new BrokenImage(`a size of ${width} by ${height}`);
   if (width * height > mostPixels) throw new FlagosError('FLAGOS_E_LIMIT', `an image of ${width} by ${height} has more than ${mostPixels} pixels`);
+};
+
+/** Checks that a stream can hold an image, given the most its coding can compress. @throws BrokenImage */
+export const checkCompression = (imageBytes: number, streamBytes: number, most: number): void => {
+  if (imageBytes > streamBytes * most) throw new BrokenImage(`${imageBytes} bytes of image in ${streamBytes} bytes`);
 };
 
 /** Bytes from a stream. @throws BrokenImage past its end. */

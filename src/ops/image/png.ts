@@ -1,6 +1,6 @@
 /** PNG images, by fast-png; here are the checks before and the colours after. Source: W3C, PNG specification (third edition). */
 import { decode } from 'fast-png';
-import { BrokenImage, byteAt, checkSize, fromPalette, fromSamples, type Pixels } from './pixels.ts';
+import { BrokenImage, byteAt, checkCompression, checkSize, fromPalette, fromSamples, type Pixels } from './pixels.ts';
 
 const u32 = (b: Uint8Array, at: number): number => ((byteAt(b, at) << 24) | (byteAt(b, at + 1) << 16) | (byteAt(b, at + 2) << 8) | byteAt(b, at + 3)) >>> 0;
 
@@ -20,6 +20,8 @@ export const decodePng = (bytes: Uint8Array): Pixels => {
   // IHDR is the first chunk of every PNG stream.
   if (u32(bytes, 12) !== 0x49484452) throw new BrokenImage('no header');
   checkSize(u32(bytes, 16), u32(bytes, 20));
+  // Deflate gives at most 258 bytes for 2 bits; a sample is one bit or more.
+  checkCompression((u32(bytes, 16) * u32(bytes, 20)) / 8, bytes.length, 1032);
   const { width, height, depth, channels, data, palette } = decode(bytes, { checkCrc: true });
   const samples = depth < 8 ? unpack(data, width, height, depth) : data;
   return palette && channels === 1 ? fromPalette(width, height, samples, palette) : fromSamples(width, height, samples, channels, 2 ** depth - 1);

@@ -1,6 +1,6 @@
 /** TIFF images (first page), by the package tiff; here are the checks before and the colours after. Source: TIFF 6.0. */
 import { decode } from 'tiff';
-import { BrokenImage, checkSize, fromPalette, fromSamples, unsupported, type Pixels } from './pixels.ts';
+import { BrokenImage, checkCompression, checkSize, fromPalette, fromSamples, unsupported, type Pixels } from './pixels.ts';
 
 const palettePhotometric = 3;
 
@@ -9,6 +9,8 @@ export const decodeTiff = (bytes: Uint8Array): Pixels => {
   const [header] = decode(bytes, { pages: [0], ignoreImageData: true });
   if (!header) throw new BrokenImage('no page');
   checkSize(header.width, header.height);
+  // A code of LZW stands for at most 4096 bytes, and takes more than one.
+  checkCompression((header.width * header.height) / 8, bytes.length, 4096);
   const [page] = decode(bytes, { pages: [0] });
   const { width, height, bitsPerSample: bits, samplesPerPixel, data, type, palette } = page!;
   if (!(data instanceof Uint8Array || data instanceof Uint16Array)) throw unsupported('a TIFF image of floating-point samples');

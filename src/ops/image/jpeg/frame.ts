@@ -2,7 +2,7 @@
  * The marker segments of a JPEG stream, and what they describe: frame, components, tables.
  * Source: ITU-T T.81 (JPEG), annex B; T.871 (JFIF); the "Adobe" segment by Adobe Technical Note 5116.
  */
-import { BrokenImage, byteAt, checkSize, unsupported } from '../pixels.ts';
+import { BrokenImage, byteAt, checkCompression, checkSize, unsupported } from '../pixels.ts';
 import { huffmanTable, type HuffmanTable } from './huffman.ts';
 
 export interface Component {
@@ -92,6 +92,8 @@ const readFrame = (b: Uint8Array, start: number, progressive: boolean): Frame =>
   });
   if (specs.some(({ h, v }) => h < 1 || h > 4 || v < 1 || v > 4)) throw new BrokenImage('a sampling factor outside 1 to 4');
   const [h, v] = [Math.max(...specs.map((s) => s.h)), Math.max(...specs.map((s) => s.v))];
+  // Every block of 64 samples takes at least one bit.
+  checkCompression(specs.reduce((n, s) => n + Math.ceil((width * s.h) / h) * Math.ceil((height * s.v) / v), 0), b.length, 512);
   const [unitsWide, unitsHigh] = [Math.ceil(width / (8 * h)), Math.ceil(height / (8 * v))];
   const components = specs.map((s): Component => {
     const [w, hh] = [Math.ceil((width * s.h) / h), Math.ceil((height * s.v) / v)];

@@ -1,0 +1,14 @@
+/** All verbs, in the order of the overview. */
+import type { Command } from '../args/command.ts';
+import { chips } from './chips.ts';
+import { conformance } from './conformance.ts';
+import { conformanceWorker } from './conformance-worker.ts';
+import { diff } from './diff.ts';
+import { doctor } from './doctor.ts';
+import { explain } from './explain.ts';
+import { ops } from './ops.ts';
+import { plan } from './plan.ts';
+import { plugins } from './plugins.ts';
+import { run } from './run.ts';
+
+export const commands: readonly Command[] = [run, plan, explain, diff, conformance, chips, plugins, ops, doctor, conformanceWorker];

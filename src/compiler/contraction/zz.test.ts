@@ -1,0 +1,24 @@
+import { it } from 'vitest';
+import { lower } from '../lower.ts';
+import { InputTensor, map } from '../tensor-expr.ts';
+import { max } from '../expr.ts';
+import { conv } from '../../ops/conv.ts';
+import { gemm } from '../../ops/matmul.ts';
+import { ConvTranspose } from '../../ops/conv-transpose.ts';
+const show = (e: any): string => { switch (e.kind) { case 'const': return String(e.value); case 'local': return e.name; case 'read': return `${e.buffer.name}[${show(e.at)}]`; case 'unary': case 'cast': case 'bitcast': return `${e.op ?? e.type}(${show(e.x)})`; case 'binary': return `(${show(e.a)} ${e.op} ${show(e.b)})`; default: return `(${show(e.cond)} ? ${show(e.a)} : ${show(e.b)})`; } };
+const dump = (ss: readonly any[], pad = ''): string => ss.map((s) => s.kind === 'for' ? `${pad}for ${s.v.name}<${s.extent}${s.parallel ? ' par' : ''}\n${dump(s.body, pad + '  ')}` : s.kind === 'if' ? `${pad}if ${show(s.cond)}\n${dump(s.then, pad + '  ')}\n${pad}else\n${dump(s.otherwise, pad + '  ')}` : s.kind === 'store' ? `${pad}${s.buffer.name}[${show(s.at)}] = ${show(s.value)}` : `${pad}${s.kind} ${s.local.name} = ${s.value ? show(s.value) : ''}`).join('\n');
+const T = (n: string, s: number[], d: any = 'float32') => new InputTensor(n, d, s);
+const A: any = { auto_pad: 'NOTSET', dilations: undefined, pads: [1, 1, 1, 1], strides: [2, 2], group: 1, kernel_shape: undefined };
+it('dump', () => {
+  const p = (i: any, o: any) => console.log(dump(lower(i, o).body));
+  const x = T('x', [2, 8, 9, 9]), w = T('w', [16, 8, 3, 3]), b = T('b', [16]);
+  p([x, w, b], [map(conv(x, w, b, A), (e) => max(e, 0))]);
+  const xg = T('x', [2, 8, 9, 9]), wg = T('w', [16, 4, 3, 3]);
+  p([xg, wg, b], [conv(xg, wg, b, { ...A, group: 2 })]);
+  const a = T('a', [4, 5]), bb = T('b', [5, 6]), c = T('c', [6]);
+  p([a, bb, c], [gemm(a, bb, c, { alpha: 2, beta: 1 })]);
+  const h = T('x', [2, 8, 9, 9], 'float16'), wh = T('w', [16, 8, 3, 3], 'float16');
+  p([h, wh], [conv(h, wh, undefined, A)]);
+  const wt = T('w', [8, 4, 3, 3]);
+  p([x, wt], ConvTranspose.compute!({ X: x, W: wt, B: undefined } as any, { ...A, output_padding: undefined, output_shape: undefined } as any) as any instanceof Array ? [] : [ConvTranspose.compute!({ X: x, W: wt, B: undefined } as any, { ...A, output_padding: undefined, output_shape: undefined } as any) as any]);
+});
