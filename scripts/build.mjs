@@ -1,7 +1,7 @@
 // Builds the package: one bundle per entry point with shared chunks (unbundled, the dependency-injection
 // library alone would take longer to import than everything else), type declarations, and the vendor packages.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -21,6 +21,10 @@ const entries = Object.fromEntries(
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/, 'koffi', 'binaryen']);
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+
+// npm links workspaces, but not the root they belong to; vendor packages import it by name, as anybody's would.
+const self = join(root, 'node_modules/flagos');
+if (!existsSync(self)) symlinkSync('..', self, 'junction');
 
 for (const name of readdirSync(join(root, 'plugins-vendor'))) {
   const folder = join(root, 'plugins-vendor', name);

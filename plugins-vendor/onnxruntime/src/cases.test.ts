@@ -2,7 +2,7 @@
  * The ONNX backend tests, each model as one region: whatever is supported comes out right, and of what
  * onnxruntime-node passes by itself only the listed cases are refused.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -57,7 +57,10 @@ describe.skipIf(root === undefined)(`ONNX cases${root === undefined ? ' (skipped
 
   for (const suite of ['node', 'simple', 'pytorch-converted', 'pytorch-operator']) {
     it(suite, async () => {
-      const known: Record<string, Record<string, string>> = JSON.parse(readFileSync(join(root!, 'onnxruntime-node-1.30.json'), 'utf8'));
+      // What onnxruntime-node alone does with each case; data from elsewhere comes without it.
+      const record = join(root!, 'onnxruntime-node-1.30.json');
+      const known: Record<string, Record<string, string> | undefined> = existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')) : {};
+      const alone = known[suite];
       const wrong: string[] = [];
       const lost: string[] = [];
       let passed = 0;
@@ -66,11 +69,13 @@ describe.skipIf(root === undefined)(`ONNX cases${root === undefined ? ' (skipped
         if (found === 'pass') passed++;
         else if (!/^[A-Z_]+$|^nothing/.test(found) && !random.test(name) && !(locale.test(name) && found.includes('FLAGOS_E_UNSUPPORTED')))
           wrong.push(`${name}: ${found}`);
-        else if (known[suite]![name] === 'pass' && found !== 'nothing to run') lost.push(name);
+        else if (alone?.[name] === 'pass' && found !== 'nothing to run') lost.push(name);
       }
       expect(wrong).toEqual([]);
+      expect(passed).toBeGreaterThan(0);
+      if (!alone) return;
       expect(lost).toEqual(suite === 'node' ? careful : []);
-      expect(passed).toBeGreaterThanOrEqual(Object.values(known[suite]!).filter((s) => s === 'pass').length - lost.length - 1);
+      expect(passed).toBeGreaterThanOrEqual(Object.values(alone).filter((s) => s === 'pass').length - lost.length - 1);
     });
   }
 });
