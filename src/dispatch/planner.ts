@@ -178,9 +178,7 @@ class Planning {
 
 const noKernel = (stuck: readonly { node: SpecialNode; verdicts: readonly Verdict[] }[]): FlagosError => {
   const lines = stuck.slice(0, 8).map(({ node, verdicts }) => {
-    const refusals = verdicts.filter((v) => v.reason !== 'POLICY').map((v) => `${v.provider}/${v.chip} ${v.reason} (${v.detail})`);
-    const excluded = [...new Set(verdicts.filter((v) => v.reason === 'POLICY').map((v) => `${v.provider}/${v.chip}`))];
-    const who = verdicts.length ? [...refusals, ...(excluded.length ? [`POLICY excludes ${excluded.join(', ')}`] : [])].join('; ') : 'no chip is open';
+    const who = verdicts.length ? verdicts.map((v) => `${v.provider}/${v.chip} ${v.reason} (${v.detail})`).join('; ') : 'no chip is open';
     return `${node.node.name}: ${signatureOf(node)}: ${who}`;
   });
   const first = stuck[0]!.node.node;
