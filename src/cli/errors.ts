@@ -3,7 +3,14 @@ import { asError, FlagosError, type ErrorCode } from '../core/errors.ts';
 import type { Io } from './io.ts';
 
 /** What was asked could not be done as it was asked: exit code 2. Everything else that fails is 1. */
-const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FLAGOS_E_USAGE', 'FLAGOS_E_CONFIG', 'FLAGOS_E_CHIP', 'FLAGOS_E_FILE', 'FLAGOS_E_INPUT']);
+const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'FLAGOS_E_USAGE',
+  'FLAGOS_E_CONFIG',
+  'FLAGOS_E_CHIP',
+  'FLAGOS_E_FILE',
+  'FLAGOS_E_INPUT',
+  'FLAGOS_E_UNKNOWN_OP',
+]);
 
 export const exitCodeOf = (error: Error): number => (error instanceof FlagosError && usage.has(error.code) ? 2 : 1);
 

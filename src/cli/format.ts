@@ -15,9 +15,14 @@ export const bytes = (n: number): string => {
 /** Milliseconds with three meaningful digits: `0.213 ms`, `41.2 ms`, `3.41 s`. */
 export const duration = (ms: number): string => (ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms / 1000).toPrecision(3))} s`);
 
+const SMALL = 1e-4;
+
 /** A number with six meaningful digits, anything else as it is. */
 export const short = (v: unknown): string => {
-  if (typeof v === 'number') return Number.isFinite(v) && !Number.isInteger(v) ? String(Number(v.toPrecision(6))) : String(v);
+  if (typeof v === 'number') {
+    if (!Number.isFinite(v) || Number.isInteger(v)) return String(v);
+    return Math.abs(v) < SMALL ? v.toExponential(5).replace(/\.?0+e/, 'e') : String(Number(v.toPrecision(6)));
+  }
   if (Array.isArray(v)) return `(${v.map(short).join(', ')})`;
   return typeof v === 'string' ? JSON.stringify(v) : String(v);
 };
@@ -28,7 +33,11 @@ export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1
 /** Rows under a heading, columns as wide as their widest cell; the last one takes what is left. */
 export const table = (io: Io, heading: readonly string[], rows: readonly (readonly string[])[]): string => {
   const widths = heading.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
-  const line = (cells: readonly string[]): string => cells.map((c, i) => (i === heading.length - 1 ? c : c.padEnd(widths[i]!))).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => (i === heading.length - 1 ? c : c.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd();
   return `${[io.paint.dim(line(heading)), ...rows.map(line)].join('\n')}\n`;
 };
 
@@ -64,8 +73,10 @@ const FIRST = 6;
 export const summary = (value: Value): string => {
   if (!(value instanceof Tensor)) return describeValue(value);
   const stats = statsOf(value);
-  const range = stats && sizeOf(value.dims) > 1
-    ? `  min ${short(stats.min)}  max ${short(stats.max)}  mean ${short(stats.mean)}${stats.nan > 0 ? `  NaN ${stats.nan}` : ''}${stats.inf > 0 ? `  Inf ${stats.inf}` : ''}` : '';
+  const range =
+    stats && sizeOf(value.dims) > 1
+      ? `  min ${short(stats.min)}  max ${short(stats.max)}  mean ${short(stats.mean)}${stats.nan > 0 ? `  NaN ${stats.nan}` : ''}${stats.inf > 0 ? `  Inf ${stats.inf}` : ''}`
+      : '';
   const first = firstValues(value, FIRST).map(short).join(' ');
   return `${describeValue(value)}${range}  ${value.size > 1 ? 'first ' : ''}${first}${value.size > FIRST ? ' …' : ''}`;
 };

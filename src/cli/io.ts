@@ -44,7 +44,9 @@ export const processIo = (self: string): Io => {
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    env, cwd: process.cwd(), self,
+    env,
+    cwd: process.cwd(),
+    self,
     paint: colors.createColors(wantsColor(stdout, env)),
     paintErr: colors.createColors(wantsColor(stderr, env)),
     interactive: stderr.isTTY === true,

@@ -18,7 +18,8 @@ export const toJsonLine = (value: unknown): string => `${JSON.stringify(value, p
 /** A value of a model with at most `limit` elements of each tensor. */
 export const valueJson = (value: Value, limit: number): unknown => {
   if (value === null) return null;
-  if (value instanceof Tensor) return { dtype: value.dtype, shape: value.dims, values: firstValues(value, limit), truncated: value.size > limit };
+  if (value instanceof Tensor)
+    return { dtype: value.dtype, shape: value.dims, values: firstValues(value, limit), truncated: value.size > limit };
   if (value instanceof Sequence) return { sequence: value.items.map((item) => valueJson(item, limit)) };
   if (value instanceof MapValue) return { map: [...value.entries].map(([k, v]) => [k, valueJson(v, limit)]) };
   return value;
@@ -27,6 +28,7 @@ export const valueJson = (value: Value, limit: number): unknown => {
 /** The first elements as JavaScript values, without decoding the rest. Complex ones as pairs. */
 export const firstValues = (t: Tensor, limit: number): unknown[] => {
   const count = Math.min(limit, t.size);
-  if (t.dtype === 'complex64' || t.dtype === 'complex128') return Array.from({ length: count }, (_, i) => [t.data[2 * i], t.data[2 * i + 1]]);
+  if (t.dtype === 'complex64' || t.dtype === 'complex128')
+    return Array.from({ length: count }, (_, i) => [t.data[2 * i], t.data[2 * i + 1]]);
   return new Tensor(t.dtype, [count], t.data.slice(0, count)).toValues();
 };

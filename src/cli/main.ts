@@ -24,8 +24,14 @@ const run = async (argv: readonly string[], io: Io): Promise<number> => {
   if (verb === 'help') return run(['--help', ...rest], io);
   const command = commands.find((c) => c.name === verb);
   if (!command) {
-    const near = nearest(verb, commands.map((c) => c.name));
-    throw usageError(verb.startsWith('-') ? `the verb comes before options: flagos <verb> ${verb}` : `there is no verb '${verb}'`, near === undefined ? 'see flagos --help' : `did you mean flagos ${near}?`);
+    const near = nearest(
+      verb,
+      commands.map((c) => c.name),
+    );
+    throw usageError(
+      verb.startsWith('-') ? `the verb comes before options: flagos <verb> ${verb}` : `there is no verb '${verb}'`,
+      near === undefined ? 'see flagos --help' : `did you mean flagos ${near}?`,
+    );
   }
   const given = parseCommand(command, rest);
   if (given.options.has('help')) {

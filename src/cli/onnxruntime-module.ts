@@ -15,7 +15,8 @@ export interface OrtApi extends OrtModule {
   readonly InferenceSession: { create(path: string, options: object): Promise<OrtSession> };
 }
 
-const isOrt = (m: unknown): m is OrtApi => typeof m === 'object' && m !== null && 'InferenceSession' in m && 'Tensor' in m && 'registerBackend' in m;
+const isOrt = (m: unknown): m is OrtApi =>
+  typeof m === 'object' && m !== null && 'InferenceSession' in m && 'Tensor' in m && 'registerBackend' in m;
 
 /** Path of its main module; undefined if it is installed nowhere near. */
 export const findOnnxruntime = (cwd: string): string | undefined => {
@@ -32,7 +33,8 @@ export const findOnnxruntime = (cwd: string): string | undefined => {
 /** @throws FLAGOS_E_FILE if it is not installed. */
 export const importOnnxruntime = async (cwd: string): Promise<OrtApi> => {
   const path = findOnnxruntime(cwd);
-  if (path === undefined) throw new FlagosError('FLAGOS_E_FILE', 'onnxruntime-node is not installed here', { hint: 'npm install onnxruntime-node' });
+  if (path === undefined)
+    throw new FlagosError('FLAGOS_E_FILE', 'onnxruntime-node is not installed here', { hint: 'npm install onnxruntime-node' });
   const module: unknown = await import(pathToFileURL(path).href);
   const found = typeof module === 'object' && module !== null && 'default' in module ? module.default : module;
   if (isOrt(found)) return found;

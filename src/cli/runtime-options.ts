@@ -7,14 +7,17 @@ import { choice, flag, integer, list, pairs, text, texts, type Options, type Val
 import type { Io } from './io.ts';
 
 export const runtimeOptions = {
-  chip: list('<token>', 'run here if it can: reference, flagos, vendor, vendor:<name>, <provider>/<chip> or impl:<kernel>; before --prefer'),
+  chip: list(
+    '<token>',
+    'run here if it can: reference, flagos, vendor, vendor:<name>, <provider>/<chip> or impl:<kernel>; before --prefer',
+  ),
   prefer: list('<tokens>', 'order in which providers are asked, separated by commas'),
   fallback: choice(['none', 'native', 'any'], 'who runs an op that nobody in the order can run'),
   'per-op': pairs('<op>=<tokens>', 'order for one op or pattern: Conv=vendor:onnxruntime,flagos'),
   'allow-vendors': list('<names>', 'vendors that may be used; default all'),
   'deny-vendors': list('<names>', 'vendors that may not'),
   'on-failure': choice(['error', 'next', 'quarantine'], 'what happens when a kernel fails while running'),
-  'min-accuracy': choice(requiredLevels, 'the least a kernel\'s measured accuracy must be'),
+  'min-accuracy': choice(requiredLevels, "the least a kernel's measured accuracy must be"),
   'unknown-accuracy': choice(['probe', 'deny', 'trust'], 'what to do with kernels nobody measured'),
   plugin: texts('<name>', 'a plugin to load: package or path'),
   'no-discover': flag('do not look for plugins among the dependencies of the project'),
@@ -33,11 +36,16 @@ export const configOf = (v: RuntimeValues, io: Pick<Io, 'cwd'>): RuntimeConfig &
   const accuracy = v['min-accuracy'] || v['unknown-accuracy'] ? { min: v['min-accuracy'], unknown: v['unknown-accuracy'] } : undefined;
   const perOp = v['per-op'].size > 0 ? Object.fromEntries([...v['per-op']].map(([op, tokens]) => [op, tokens.split(/[,|]/)])) : undefined;
   return {
-    cwd: io.cwd, argumentName: 'the command line',
+    cwd: io.cwd,
+    argumentName: 'the command line',
     ...(v.config === undefined ? {} : { file: v.config }),
-    prefer: order, perOp, accuracy,
-    fallback: v.fallback, onFailure: v['on-failure'],
-    allowVendors: v['allow-vendors']?.slice(), denyVendors: v['deny-vendors']?.slice(),
+    prefer: order,
+    perOp,
+    accuracy,
+    fallback: v.fallback,
+    onFailure: v['on-failure'],
+    allowVendors: v['allow-vendors']?.slice(),
+    denyVendors: v['deny-vendors']?.slice(),
     plugins: v.plugin.length > 0 ? [...v.plugin] : undefined,
     discover: v['no-discover'] ? false : undefined,
     threads: v.threads,
@@ -62,9 +70,11 @@ const whyMissing = ({ runtime }: Flagos, token: Token): string | undefined => {
 /** Whether an open chip is what a token names. */
 export const tokenHasChip = ({ runtime }: Flagos, token: Token): boolean => {
   const parsed = parseToken(token);
-  return runtime.chips.some(({ provider, chip }) => parsed.type === 'kernel'
-    ? parsed.kernel.startsWith(`${provider.name}/${chip.id}:`)
-    : tokenMatches(token, { provider: provider.name, kind: provider.kind, chip: chip.id, kernel: '' }));
+  return runtime.chips.some(({ provider, chip }) =>
+    parsed.type === 'kernel'
+      ? parsed.kernel.startsWith(`${provider.name}/${chip.id}:`)
+      : tokenMatches(token, { provider: provider.name, kind: provider.kind, chip: chip.id, kernel: '' }),
+  );
 };
 
 /** Every chip that was asked for must be there. @throws FLAGOS_E_CHIP listing what there is. */
@@ -72,9 +82,14 @@ export const checkChips = (flagos: Flagos, tokens: readonly Token[]): void => {
   const ids = flagos.runtime.chips.map((c) => c.id);
   for (const token of tokens) {
     if (tokenHasChip(flagos, token)) continue;
-    throw new FlagosError('FLAGOS_E_CHIP', `there is no chip '${token}' here; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ') || 'none'}`, {
-      hint: whyMissing(flagos, token) ?? 'flagos chips lists them, flagos doctor says what is missing', details: { token, chips: ids },
-    });
+    throw new FlagosError(
+      'FLAGOS_E_CHIP',
+      `there is no chip '${token}' here; there ${ids.length === 1 ? 'is' : 'are'} ${ids.join(', ') || 'none'}`,
+      {
+        hint: whyMissing(flagos, token) ?? 'flagos chips lists them, flagos doctor says what is missing',
+        details: { token, chips: ids },
+      },
+    );
   }
 };
 
@@ -92,7 +107,7 @@ export const openRuntime = async (config: RuntimeConfig, chips: readonly Token[]
 
 /** For verbs that report broken plugins themselves: no warnings about them besides, unless asked for. */
 export const quietly = <V extends RuntimeValues>(values: V, io: Io): V =>
-  (values.log !== undefined || values.debug || io.env['FLAGOS_LOG'] ? values : { ...values, log: 'error' });
+  values.log !== undefined || values.debug || io.env['FLAGOS_LOG'] ? values : { ...values, log: 'error' };
 
 /** Opens a runtime, does something with it, and closes it whatever comes. */
 export const withRuntime = async <T>(values: RuntimeValues, io: Io, work: (flagos: Flagos) => Promise<T>): Promise<T> => {

@@ -14,8 +14,15 @@ export const testIo = (changes: Partial<Io> = {}): TestIo => {
   return {
     out: (text) => void (stdout += text),
     err: (text) => void (stderr += text),
-    env: {}, cwd: process.cwd(), paint, paintErr: paint, interactive: false, width: 100, self: undefined,
+    env: {},
+    cwd: process.cwd(),
+    paint,
+    paintErr: paint,
+    interactive: false,
+    width: 100,
+    self: undefined,
     ...changes,
-    stdout: () => stdout, stderr: () => stderr,
+    stdout: () => stdout,
+    stderr: () => stderr,
   };
 };

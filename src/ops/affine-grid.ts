@@ -15,12 +15,15 @@ const spread = (i: Expr, count: number, align: boolean, dtype: DType): Expr => {
 };
 
 export const AffineGrid = defineOp({
-  name: 'AffineGrid', since: 20,
-  inputs: { theta: floats, size: value(['int64']) }, outputs: { grid: 'theta' },
+  name: 'AffineGrid',
+  since: 20,
+  inputs: { theta: floats, size: value(['int64']) },
+  outputs: { grid: 'theta' },
   attrs: { align_corners: flag(false) },
   compute: ({ theta, size }, { align_corners: align }) => {
     const wanted = numbersOf(size);
-    if (wanted.length !== 4 && wanted.length !== 5) throw shapeError(`'size' is ${showShape(wanted)}, it must have 4 numbers (N, C, H, W) or 5`);
+    if (wanted.length !== 4 && wanted.length !== 5)
+      throw shapeError(`'size' is ${showShape(wanted)}, it must have 4 numbers (N, C, H, W) or 5`);
     const extents = wanted.slice(2);
     const axes = extents.length;
     expectShape(theta.shape, [wanted[0]!, axes, axes + 1], 'theta');
@@ -30,7 +33,13 @@ export const AffineGrid = defineOp({
       const element = (column: number): Expr => cast(theta.at(n, row, column), dtype);
       // Columns are x, y, (z), 1; x runs along the last axis.
       const products = range(axes).map((c) => mul(element(c), spread(at[axes - c]!, extents[axes - 1 - c]!, align, dtype)));
-      return cast(add(products.reduce((a, b) => add(a, b)), element(axes)), theta.dtype);
+      return cast(
+        add(
+          products.reduce((a, b) => add(a, b)),
+          element(axes),
+        ),
+        theta.dtype,
+      );
     });
   },
 });

@@ -3,7 +3,7 @@
  * share a key head are an axis of their own ([batch, key heads, group, query, key]), so indices stay
  * affine. Source: arXiv 1706.03762 (attention), 2305.13245 (grouped queries).
  */
-import { add, cast, constant, div, eq, exp, max, maxOf, mul, or, not, select, sub, sum, tanh, type Expr } from '../compiler/expr.ts';
+import { add, cast, constant, div, eq, exp, index, max, maxOf, mul, or, not, select, sub, sum, tanh, type Expr } from '../compiler/expr.ts';
 import { compute, reshape, type TensorExpr } from '../compiler/tensor-expr.ts';
 import type { DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
@@ -59,9 +59,11 @@ const checkHeads = ({ q, k, v }: AttentionParts): void => {
   const [batch, heads, , size] = q.shape;
   if (k.shape[0] !== batch || v.shape[0] !== batch || k.shape[3] !== size || v.shape[1] !== k.shape[1] || v.shape[2] !== k.shape[2]) {
     throw shapeError(
-      `queries ${showShape(q.shape)}, keys ${showShape(k.shape)} and values ${showShape(v.shape)} (batch, heads, length, size) do not fit together`);
+      `queries ${showShape(q.shape)}, keys ${showShape(k.shape)} and values ${showShape(v.shape)} (batch, heads, length, size) do not fit together`,
+    );
   }
-  if (k.shape[1] === 0 || heads! % k.shape[1]! !== 0) throw shapeError(`${heads!} query heads are not a multiple of ${k.shape[1]!} key heads`);
+  if (k.shape[1] === 0 || heads! % k.shape[1]! !== 0)
+    throw shapeError(`${heads!} query heads are not a multiple of ${k.shape[1]!} key heads`);
 };
 
 /** Attention of every query to every key. @throws FLAGOS_E_SHAPE if heads do not fit together. */
@@ -77,7 +79,10 @@ export const attend = (parts: AttentionParts): AttentionStages => {
   const low = (t: DType): Expr => constant(-Infinity, t);
 
   const score = (b: Expr, s: Expr, g: Expr, i: Expr, j: Expr): Expr =>
-    mul(sum(size, (d) => mul(cast(q.at(b, head(s, g), i, d!), dtype), cast(k.at(b, s, j, d!), dtype))), scale);
+    mul(
+      sum(size, (d) => mul(cast(q.at(b, head(s, g), i, d!), dtype), cast(k.at(b, s, j, d!), dtype))),
+      scale,
+    );
   const cap = (e: Expr): Expr => (softcap > 0 ? mul(softcap, tanh(div(e, softcap))) : e);
   const shape = [...rows, keys];
   const withBias = compute(shape, (b, s, g, i, j) => {
@@ -112,12 +117,24 @@ export const attend = (parts: AttentionParts): AttentionStages => {
 
   const scores = [batch, heads, queries, keys];
   return {
-    raw: reshape(compute(shape, (b, s, g, i, j) => score(b!, s!, g!, i!, j!)), scores),
-    capped: reshape(compute(shape, (b, s, g, i, j) => cap(score(b!, s!, g!, i!, j!))), scores),
+    raw: reshape(
+      compute(shape, (b, s, g, i, j) => score(b!, s!, g!, i!, j!)),
+      scores,
+    ),
+    capped: reshape(
+      compute(shape, (b, s, g, i, j) => cap(score(b!, s!, g!, i!, j!))),
+      scores,
+    ),
     biased: reshape(withBias, scores),
     probabilities: reshape(probabilities, scores),
-    heads: reshape(compute([...rows, valueSize], (b, s, g, i, d) => mixed(b!, s!, g!, i!, d!)), [batch, heads, queries, valueSize]),
-    packed: reshape(compute([batch, queries, shared, group, valueSize], (b, i, s, g, d) => mixed(b!, s!, g!, i!, d!)), [batch, queries, heads * valueSize]),
+    heads: reshape(
+      compute([...rows, valueSize], (b, s, g, i, d) => mixed(b!, s!, g!, i!, d!)),
+      [batch, heads, queries, valueSize],
+    ),
+    packed: reshape(
+      compute([batch, queries, shared, group, valueSize], (b, i, s, g, d) => mixed(b!, s!, g!, i!, d!)),
+      [batch, queries, heads * valueSize],
+    ),
   };
 };
 
@@ -129,14 +146,13 @@ export const splitHeads = (x: Readable, heads: number, name: string): Readable =
   const size = width / heads;
   return {
     shape: [batch, heads, length, size],
-    at: (b, h, i, d) => x.at(b!, i!, add(mul(asIndex(h!), size), asIndex(d!))),
+    at: (b, h, i, d) => x.at(b!, i!, add(mul(index(h!), size), index(d!))),
   };
 };
-
-const asIndex = (e: Parameters<Readable['at']>[number]): Expr => (typeof e === 'object' ? e : constant(e, 'index'));
 
 /** A readable as a tensor of its own. */
 export const asTensor = (x: Readable): TensorExpr => compute(x.shape, (...i) => x.at(...i));
 
 /** 1 / √size, or what is given in its place. */
-export const scaleOf = (given: number | undefined, size: number): number => (given === undefined || given === 0 ? 1 / Math.sqrt(size) : given);
+export const scaleOf = (given: number | undefined, size: number): number =>
+  given === undefined || given === 0 ? 1 / Math.sqrt(size) : given;

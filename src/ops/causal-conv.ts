@@ -6,7 +6,8 @@ import { defineOp, optional } from './define.ts';
 import { expectShape, shapeError, showShape } from './util.ts';
 
 export const CausalConvWithState = defineOp({
-  name: 'CausalConvWithState', since: 27,
+  name: 'CausalConvWithState',
+  since: 27,
   inputs: { input: ['float32', 'float16', 'bfloat16'], weight: 'input', bias: optional('input'), past_state: optional('input') },
   outputs: { output: 'input', present_state: 'input' },
   attrs: { activation: oneOf('none', 'silu', 'swish') },

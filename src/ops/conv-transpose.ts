@@ -54,7 +54,11 @@ const planAxes = (image: readonly number[], kernel: readonly number[], attrs: Tr
 };
 
 /** A point of the image an output reads, where it reads one. */
-interface Tap { readonly inside: Expr; readonly at: Expr; readonly k: Expr }
+interface Tap {
+  readonly inside: Expr;
+  readonly at: Expr;
+  readonly k: Expr;
+}
 
 /** u = q·s + r takes window point k = r + j·s from image point q − j. */
 const phaseTap = ({ image, kernel, stride }: Axis, q: Expr, r: Expr, j: Expr): Tap => {
@@ -72,12 +76,15 @@ const dilatedTap = ({ image, stride, dilation }: Axis, u: Expr, k: Expr): Tap =>
 };
 
 export const ConvTranspose = defineOp({
-  name: 'ConvTranspose', since: 1,
-  inputs: { X: floats, W: 'X', B: optional('X') }, outputs: { Y: 'X' },
+  name: 'ConvTranspose',
+  since: 1,
+  inputs: { X: floats, W: 'X', B: optional('X') },
+  outputs: { Y: 'X' },
   attrs: { ...convAttrs, output_padding: optionalInts(), output_shape: optionalInts() },
   compute: ({ X, W, B }, attrs) => {
     expectRank(X.shape, 3, 'X');
-    if (W.rank !== X.rank) throw shapeError(`'W' has shape ${showShape(W.shape)}, it must have as many axes as 'X' of shape ${showShape(X.shape)}`);
+    if (W.rank !== X.rank)
+      throw shapeError(`'W' has shape ${showShape(W.shape)}, it must have as many axes as 'X' of shape ${showShape(X.shape)}`);
     const [batch, channels, perGroup, { group }] = [X.shape[0]!, X.shape[1]!, W.shape[1]!, attrs];
     if (group < 1) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'group' is ${group}, it must be at least 1`);
     if (W.shape[0] !== channels || channels % group !== 0) {
@@ -100,20 +107,32 @@ export const ConvTranspose = defineOp({
         const channel = add(mul(g, channelsPerGroup), c!);
         const inside = tap.map((t) => t.inside).reduce((x, y) => and(x, y));
         // The weight's point may not exist either, so the guard covers both loads.
-        return select(inside, mul(X.at(n, channel, ...tap.map((t) => t.at)), W.at(channel, m, ...tap.map((t) => t.k))), constant(0, X.dtype));
+        return select(
+          inside,
+          mul(X.at(n, channel, ...tap.map((t) => t.at)), W.at(channel, m, ...tap.map((t) => t.k))),
+          constant(0, X.dtype),
+        );
       });
       return B ? add(dot, B.at(add(mul(g, perGroup), m))) : dot;
     };
 
     if (axes.every((a) => a.stride === 1) || axes.some((a) => a.dilation !== 1)) {
       const grouped = compute([batch, group, perGroup, ...axes.map((a) => a.output)], (n, g, m, ...o) =>
-        element(n!, g!, m!, kernel, (a, k) => dilatedTap(axes[a]!, add(o[a]!, axes[a]!.begin), k)));
+        element(n!, g!, m!, kernel, (a, k) => dilatedTap(axes[a]!, add(o[a]!, axes[a]!.begin), k)),
+      );
       return reshape(grouped, output);
     }
     // Each spatial axis is two: whole strides, and the place within one.
     const strides = axes.map((a) => Math.ceil((a.begin + a.output) / a.stride));
     const phases = compute([batch, group, perGroup, ...axes.flatMap((a, i) => [strides[i]!, a.stride])], (n, g, m, ...o) =>
-      element(n!, g!, m!, axes.map((a) => Math.ceil(a.kernel / a.stride)), (a, j) => phaseTap(axes[a]!, o[2 * a]!, o[2 * a + 1]!, j)));
+      element(
+        n!,
+        g!,
+        m!,
+        axes.map((a) => Math.ceil(a.kernel / a.stride)),
+        (a, j) => phaseTap(axes[a]!, o[2 * a]!, o[2 * a + 1]!, j),
+      ),
+    );
     const uncut: TensorExpr = reshape(phases, [batch, maps, ...axes.map((a, i) => strides[i]! * a.stride)]);
     if (sameShape(uncut.shape, output)) return uncut;
     return compute(output, (n, m, ...o) => uncut.at(n!, m!, ...o.map((e, a) => add(e, axes[a]!.begin))));

@@ -70,12 +70,25 @@ export const convolve = (x: Readable, w: Readable, attrs: ConvAttrs, finish: Fin
   }
   const inGroup = (n: Expr, g: Expr, m: Expr, p: readonly Expr[]): Expr => element(n, mul(g, perGroup), add(mul(g, mapsPerGroup), m), p);
   return last
-    ? reshape(compute([batch, ...windows.count, group, mapsPerGroup], (...at) => inGroup(at[0]!, at.at(-2)!, at.at(-1)!, at.slice(1, -2))), [batch, ...windows.count, maps])
-    : reshape(compute([batch, group, mapsPerGroup, ...windows.count], (n, g, m, ...p) => inGroup(n!, g!, m!, p)), [batch, maps, ...windows.count]);
+    ? reshape(
+        compute([batch, ...windows.count, group, mapsPerGroup], (...at) => inGroup(at[0]!, at.at(-2)!, at.at(-1)!, at.slice(1, -2))),
+        [batch, ...windows.count, maps],
+      )
+    : reshape(
+        compute([batch, group, mapsPerGroup, ...windows.count], (n, g, m, ...p) => inGroup(n!, g!, m!, p)),
+        [batch, maps, ...windows.count],
+      );
 };
 
 /** {@link convolve} with an optional bias per feature map. */
-export const conv = (x: Readable, w: Readable, bias: TensorExpr | undefined, attrs: ConvAttrs, finish: Finish = (e) => e, last = false): TensorExpr => {
+export const conv = (
+  x: Readable,
+  w: Readable,
+  bias: TensorExpr | undefined,
+  attrs: ConvAttrs,
+  finish: Finish = (e) => e,
+  last = false,
+): TensorExpr => {
   if (bias) expectShape(bias.shape, [w.shape[0]!], 'B');
   return convolve(x, w, attrs, (e, m, at) => finish(bias ? add(e, bias.at(m)) : e, m, at), last);
 };
@@ -87,9 +100,10 @@ export const channelsFirst = (x: Readable): Readable => {
 };
 
 export const Conv = defineOp({
-  name: 'Conv', since: 1,
-  inputs: { X: floats, W: 'X', B: optional('X') }, outputs: { Y: 'X' },
+  name: 'Conv',
+  since: 1,
+  inputs: { X: floats, W: 'X', B: optional('X') },
+  outputs: { Y: 'X' },
   attrs: convAttrs,
   compute: ({ X, W, B }, attrs) => conv(X, W, B, attrs),
 });
-

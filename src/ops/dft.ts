@@ -11,11 +11,18 @@ import { expectRank, expectShape, normalizeAxis, removeAt, scalarOf, shapeError,
 /** @throws FLAGOS_E_SHAPE unless the last axis is 1 (real) or 2 (complex). */
 const checkParts = (x: TensorExpr, name: string): void => {
   const parts = x.shape.at(-1);
-  if (parts !== 1 && parts !== 2) throw shapeError(`'${name}' has shape ${showShape(x.shape)}, its last axis must be 1 (real) or 2 (complex)`);
+  if (parts !== 1 && parts !== 2)
+    throw shapeError(`'${name}' has shape ${showShape(x.shape)}, its last axis must be 1 (real) or 2 (complex)`);
 };
 
 /** A signal of `n` points, the first `extent` of which are read; float64. `read` takes the batch index, the point and the part. */
-const signalOf = (batch: readonly number[], n: number, extent: number, parts: number, read: (b: readonly Expr[], i: Expr, part: number) => Expr): Complex => {
+const signalOf = (
+  batch: readonly number[],
+  n: number,
+  extent: number,
+  parts: number,
+  read: (b: readonly Expr[], i: Expr, part: number) => Expr,
+): Complex => {
   const part = (p: number): TensorExpr =>
     compute([...batch, n], (...at) => {
       const [b, i] = [at.slice(0, -1), at.at(-1)!];
@@ -48,8 +55,10 @@ const joined = (shape: readonly number[], at: (i: readonly Expr[]) => { re: Expr
   });
 
 export const DFT = defineOp({
-  name: 'DFT', since: 20,
-  inputs: { input: floats, dft_length: optional(value(indices)), axis: optional(value(['int64'])) }, outputs: { output: 'input' },
+  name: 'DFT',
+  since: 20,
+  inputs: { input: floats, dft_length: optional(value(indices)), axis: optional(value(['int64'])) },
+  outputs: { output: 'input' },
   attrs: { inverse: flag(false), onesided: flag(false) },
   compute: ({ input, dft_length, axis: axisTensor }, { inverse, onesided }) => {
     expectRank(input.shape, 2, 'input');
@@ -77,8 +86,10 @@ export const DFT = defineOp({
 });
 
 export const STFT = defineOp({
-  name: 'STFT', since: 17,
-  inputs: { signal: floats, frame_step: value(indices), window: optional('signal'), frame_length: optional(value(indices)) }, outputs: { output: 'signal' },
+  name: 'STFT',
+  since: 17,
+  inputs: { signal: floats, frame_step: value(indices), window: optional('signal'), frame_length: optional(value(indices)) },
+  outputs: { output: 'signal' },
   attrs: { onesided: flag(true) },
   compute: ({ signal, frame_step, window, frame_length }, { onesided }) => {
     if (signal.rank !== 3) throw shapeError(`'signal' has shape ${showShape(signal.shape)}, it must be [batch, length, 1 or 2]`);

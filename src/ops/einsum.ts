@@ -19,7 +19,8 @@ interface Labelled {
   readonly tensor: TensorExpr;
 }
 
-const equationError = (equation: string, problem: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', `equation '${equation}' ${problem}`);
+const equationError = (equation: string, problem: string): FlagosError =>
+  new FlagosError('FLAGOS_E_ATTRIBUTE', `equation '${equation}' ${problem}`);
 
 /** Splits a term into letters and `...`. */
 const lettersOf = (term: string, equation: string): string[] => {
@@ -76,8 +77,11 @@ const contract = (operands: readonly Labelled[], output: Labels, extents: Readon
   const tensor = compute(output.map(extent), (...at) =>
     sum(summed.map(extent), (...k) => {
       const index = (l: string): Expr => (output.includes(l) ? at[output.indexOf(l)]! : k[summed.indexOf(l)]!);
-      return operands.map(({ labels, tensor: x }) => x.at(...labels.map((l, a) => (x.shape[a] === 1 ? 0 : index(l))))).reduce((a, b) => mul(a, b));
-    }));
+      return operands
+        .map(({ labels, tensor: x }) => x.at(...labels.map((l, a) => (x.shape[a] === 1 ? 0 : index(l)))))
+        .reduce((a, b) => mul(a, b));
+    }),
+  );
   return { labels: output, tensor };
 };
 
@@ -94,7 +98,13 @@ export const einsum = (equation: string, operands: readonly TensorExpr[]): Tenso
   const labelled = terms.map((term, i): Labelled => ({ labels: labelOperand(term, operands[i]!, equation), tensor: operands[i]! }));
   const known = new Set(labelled.flatMap((o) => o.labels));
   const dots = ellipsis([...known].filter((l) => l.startsWith('.')).length);
-  const output = sides.length === 2 ? explicitOutput(sides[1]!, known, dots, equation) : implicitOutput(labelled.map((o) => o.labels), dots);
+  const output =
+    sides.length === 2
+      ? explicitOutput(sides[1]!, known, dots, equation)
+      : implicitOutput(
+          labelled.map((o) => o.labels),
+          dots,
+        );
   const extents = extentsOf(labelled, equation);
   let [left, ...rest] = labelled as [Labelled, ...Labelled[]];
   while (rest.length > 1) {
@@ -107,8 +117,10 @@ export const einsum = (equation: string, operands: readonly TensorExpr[]): Tenso
 };
 
 export const Einsum = defineOp({
-  name: 'Einsum', since: 12,
-  inputs: { Inputs: variadic(numeric) }, outputs: { Output: 'Inputs' },
+  name: 'Einsum',
+  since: 12,
+  inputs: { Inputs: variadic(numeric) },
+  outputs: { Output: 'Inputs' },
   attrs: { equation: requiredString() },
   compute: ({ Inputs }, { equation }) => einsum(equation, Inputs),
 });

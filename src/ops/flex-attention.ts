@@ -42,24 +42,47 @@ function* flex(Q: Tensor, K: Tensor, V: Tensor, attrs: FlexAttrs, run: RunSubgra
   expectShape(V.dims, [batch, shared, keys, valueSize], 'V');
   if (shared === 0 || heads % shared !== 0) throw shapeError(`${heads} query heads are not a multiple of ${shared} key heads`);
   const precision = attrs.softmax_precision ?? (Q.dtype === 'float64' ? 'float64' : 'float32');
-  if (!isFloat(precision)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'softmax_precision' is ${precision}, it must be a float type`);
+  if (!isFloat(precision))
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'softmax_precision' is ${precision}, it must be a float type`);
   const scale = attrs.scale ?? 1 / Math.sqrt(size);
   const keyHead = (h: Expr): Expr => floordiv(h, heads / shared);
 
   const scores = runExpression([Q, K], (q, k) =>
-    compute([batch, heads, queries, keys], (b, h, i, j) => cast(mul(sum(size, (d) => mul(q!.at(b!, h!, i!, d!), k!.at(b!, keyHead(h!), j!, d!))), scale), precision)));
+    compute([batch, heads, queries, keys], (b, h, i, j) =>
+      cast(
+        mul(
+          sum(size, (d) => mul(q!.at(b!, h!, i!, d!), k!.at(b!, keyHead(h!), j!, d!))),
+          scale,
+        ),
+        precision,
+      ),
+    ),
+  );
   const modified = yield* modify(scores, attrs.score_mod, 'score_mod', run);
-  const probabilities = yield* modify(runExpression([modified], (s) => softmax(s!, 3)), attrs.prob_mod, 'prob_mod', run);
+  const probabilities = yield* modify(
+    runExpression([modified], (s) => softmax(s!, 3)),
+    attrs.prob_mod,
+    'prob_mod',
+    run,
+  );
   return [
     runExpression([probabilities, V], (p, v) =>
       compute([batch, heads, queries, valueSize], (b, h, i, d) =>
-        cast(sum(keys, (j) => mul(p!.at(b!, h!, i!, j!), cast(v!.at(b!, keyHead(h!), j!, d!), precision))), Q.dtype))),
+        cast(
+          sum(keys, (j) => mul(p!.at(b!, h!, i!, j!), cast(v!.at(b!, keyHead(h!), j!, d!), precision))),
+          Q.dtype,
+        ),
+      ),
+    ),
   ];
 }
 
 export const FlexAttention = defineOp({
-  name: 'FlexAttention', domain: 'ai.onnx.preview', since: 1,
-  inputs: { Q: floats, K: 'Q', V: 'Q' }, outputs: { Y: 'Q' },
+  name: 'FlexAttention',
+  domain: 'ai.onnx.preview',
+  since: 1,
+  inputs: { Q: floats, K: 'Q', V: 'Q' },
+  outputs: { Y: 'Q' },
   attrs: { prob_mod: optionalGraph(), scale: optionalFloat(), score_mod: optionalGraph(), softmax_precision: optionalDType() },
   control: ({ Q, K, V }, attrs, run) => carryOut(flex(Q, K, V, attrs, run)),
 });

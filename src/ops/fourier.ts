@@ -17,7 +17,7 @@ export interface Complex {
 const factorsOf = (n: number): number[] => {
   const factors: number[] = [];
   let rest = n;
-  for (let f = rest % 4 === 0 ? 4 : 2; f * f <= rest; ) {
+  for (let f = rest % 4 === 0 ? 4 : 2; f * f <= rest;) {
     if (rest % f === 0) {
       factors.push(f);
       rest /= f;

@@ -18,6 +18,7 @@ const kinds: ReadonlyMap<string, ActivationKind> = new Map<string, ActivationKin
 export const fusedActivation = (name: string | undefined, parameters: readonly (number | undefined)[]): Activation => {
   if (name === undefined || name === '') return (x) => x;
   const kind = kinds.get(name.toLowerCase());
-  if (!kind) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'activation' is '${name}', it must be one of ${[...kinds.keys()].join(', ')}`);
+  if (!kind)
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'activation' is '${name}', it must be one of ${[...kinds.keys()].join(', ')}`);
   return kind.make(parameters[0] ?? kind.alpha ?? 0, parameters[1] ?? kind.beta ?? 0);
 };

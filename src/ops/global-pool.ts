@@ -16,8 +16,11 @@ const overImage = (x: TensorExpr, element: (r: Reduced) => Expr): TensorExpr => 
 
 const globalPool = (name: string, element: (r: Reduced) => Expr, accuracy: Accuracy): OpRecord =>
   defineOp({
-    name, since: 1, accuracy,
-    inputs: { X: floats }, outputs: { Y: 'X' },
+    name,
+    since: 1,
+    accuracy,
+    inputs: { X: floats },
+    outputs: { Y: 'X' },
     compute: ({ X }) => overImage(X, element),
   });
 
@@ -25,8 +28,10 @@ export const GlobalAveragePool = globalPool('GlobalAveragePool', ({ extents, cou
 export const GlobalMaxPool = globalPool('GlobalMaxPool', ({ extents, read }) => maxOf(extents, read), exact);
 
 export const GlobalLpPool = defineOp({
-  name: 'GlobalLpPool', since: 2,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'GlobalLpPool',
+  since: 2,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   attrs: { p: int(2) },
   compute: ({ X }, { p }) => {
     checkNorm(p);

@@ -2,13 +2,36 @@
  * GridSample: a picture read at places a grid gives, between its elements, for any number of spatial
  * axes. Places do not depend on the channel, so they are tensors of their own.
  */
-import { abs, add, and, cast, constant, div, floor, floormod, ge, gt, isnan, le, lt, min, mul, or, round, rounded, select, sub, sum, type Expr } from '../compiler/expr.ts';
+import {
+  abs,
+  add,
+  and,
+  cast,
+  constant,
+  div,
+  floor,
+  floormod,
+  ge,
+  gt,
+  isnan,
+  le,
+  lt,
+  min,
+  mul,
+  or,
+  round,
+  rounded,
+  select,
+  sub,
+  sum,
+  type Expr,
+} from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import type { DType } from '../core/dtype.ts';
 import { flag, oneOf } from './attrs.ts';
 import { contraction, defineOp, type OpRecord } from './define.ts';
 import { movement } from './movement.ts';
-import { cubicFilter, linearFilter, narrowed, refuseUnweighable, weightType, type Filter } from './resize.ts';
+import { cubicFilter, linearFilter, narrowed, refuseUnweighable, weightType, type Filter } from './interpolate.ts';
 import { common, floats } from './types.ts';
 import { expectRank, range, shapeError, showShape } from './util.ts';
 
@@ -45,7 +68,11 @@ const placeOf = (value: Expr, extent: number, { align, padding, mode }: Sampling
   const [low, high] = borderOf(extent, align);
   if (padding === 'zeros' || mode === 'cubic') return place;
   const outside = or(or(lt(place, low), gt(place, high)), isnan(place));
-  return select(outside, padding === 'border' ? select(ge(place, 0), min(place, extent - 1), constant(0, place.type)) : reflected(place, [low, high]), place);
+  return select(
+    outside,
+    padding === 'border' ? select(ge(place, 0), min(place, extent - 1), constant(0, place.type)) : reflected(place, [low, high]),
+    place,
+  );
 };
 
 /** The index that a whole place reads, and whether it reads anything. */
@@ -64,9 +91,14 @@ const checkShapes = (x: TensorExpr, grid: TensorExpr): void => {
   expectRank(x.shape, 3, 'X');
   const axes = x.rank - 2;
   if (grid.rank !== x.rank || grid.shape[0] !== x.shape[0] || grid.shape.at(-1) !== axes) {
-    throw shapeError(`'grid' has shape ${showShape(grid.shape)}, for 'X' of shape ${showShape(x.shape)} it must be [${x.shape[0]!}, ${range(axes).map(() => '…').join(', ')}, ${axes}]`);
+    throw shapeError(
+      `'grid' has shape ${showShape(grid.shape)}, for 'X' of shape ${showShape(x.shape)} it must be [${x.shape[0]!}, ${range(axes)
+        .map(() => '…')
+        .join(', ')}, ${axes}]`,
+    );
   }
-  if (x.shape.slice(2).some((d) => d === 0) && grid.size > 0) throw shapeError(`'X' of shape ${showShape(x.shape)} has no elements to sample`);
+  if (x.shape.slice(2).some((d) => d === 0) && grid.size > 0)
+    throw shapeError(`'X' of shape ${showShape(x.shape)} has no elements to sample`);
 };
 
 const gridSample = (x: TensorExpr, grid: TensorExpr, sampling: Sampling): TensorExpr => {
@@ -77,15 +109,24 @@ const gridSample = (x: TensorExpr, grid: TensorExpr, sampling: Sampling): Tensor
   const coordinateType: DType = grid.dtype === 'float64' ? 'float64' : 'float32';
   // The grid names the last axis first.
   const places = extents.map((extent, a) =>
-    compute([batch, ...outputs], (...at) =>
-      placeOf(cast(grid.at(...at, extents.length - 1 - a), coordinateType), extent, sampling)));
+    compute([batch, ...outputs], (...at) => placeOf(cast(grid.at(...at, extents.length - 1 - a), coordinateType), extent, sampling)),
+  );
   const read = (n: Expr, c: Expr, at: readonly Expr[], type: DType, convert: (e: Expr) => Expr): Expr => {
     const sources = at.map((place, a) => sourceOf(place, extents[a]!, align, padding));
     const inside = sources.map((s) => s.inside).reduce((p, q) => and(p, q));
     return select(inside, convert(x.at(n, c, ...sources.map((s) => s.index))), constant(0, type));
   };
   const shape = [batch, channels, ...outputs];
-  if (mode === 'nearest') return compute(shape, (n, c, ...o) => read(n!, c!, places.map((p) => p.at(n!, ...o)), x.dtype, (e) => e));
+  if (mode === 'nearest')
+    return compute(shape, (n, c, ...o) =>
+      read(
+        n!,
+        c!,
+        places.map((p) => p.at(n!, ...o)),
+        x.dtype,
+        (e) => e,
+      ),
+    );
 
   refuseUnweighable(x.dtype, mode);
   const dtype = weightType(x.dtype);
@@ -93,11 +134,17 @@ const gridSample = (x: TensorExpr, grid: TensorExpr, sampling: Sampling): Tensor
   const first = 1 - filter.reach;
   return compute(shape, (n, c, ...o) => {
     const at = places.map((p) => p.at(n!, ...o));
-    const blended = sum(extents.map(() => 2 * filter.reach), (...k) => {
-      const taps = at.map((place, a) => add(add(floor(place), cast(k[a]!, coordinateType)), first));
-      const weight = taps.map((tap, a) => cast(filter.weight(abs(sub(tap, at[a]!))), dtype)).reduce((p, q) => mul(p, q));
-      return mul(read(n!, c!, taps, dtype, (e) => cast(e, dtype)), weight);
-    });
+    const blended = sum(
+      extents.map(() => 2 * filter.reach),
+      (...k) => {
+        const taps = at.map((place, a) => add(add(floor(place), cast(k[a]!, coordinateType)), first));
+        const weight = taps.map((tap, a) => cast(filter.weight(abs(sub(tap, at[a]!))), dtype)).reduce((p, q) => mul(p, q));
+        return mul(
+          read(n!, c!, taps, dtype, (e) => cast(e, dtype)),
+          weight,
+        );
+      },
+    );
     return narrowed(blended, x.dtype);
   });
 };
@@ -117,17 +164,24 @@ const sampler = (record: OpRecord): OpRecord => {
 
 const padding = oneOf('zeros', 'border', 'reflection');
 
-export const GridSample = sampler(defineOp({
-  name: 'GridSample', since: 20,
-  inputs: { X: common, grid: floats }, outputs: { Y: 'X' },
-  attrs: { align_corners: flag(false), mode: oneOf('linear', 'nearest', 'cubic'), padding_mode: padding },
-  compute: ({ X, grid }, { mode, padding_mode, align_corners: align }) => gridSample(X, grid, { mode, padding: padding_mode, align }),
-}));
+export const GridSample = sampler(
+  defineOp({
+    name: 'GridSample',
+    since: 20,
+    inputs: { X: common, grid: floats },
+    outputs: { Y: 'X' },
+    attrs: { align_corners: flag(false), mode: oneOf('linear', 'nearest', 'cubic'), padding_mode: padding },
+    compute: ({ X, grid }, { mode, padding_mode, align_corners: align }) => gridSample(X, grid, { mode, padding: padding_mode, align }),
+  }),
+);
 
 /** onnxruntime's older one: other names of modes, two spatial axes. */
 export const MsGridSample = defineOp({
-  name: 'GridSample', domain: 'com.microsoft', since: 1,
-  inputs: { X: ['float32', 'float64', 'float16'], Grid: 'X' }, outputs: { Y: 'X' },
+  name: 'GridSample',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { X: ['float32', 'float64', 'float16'], Grid: 'X' },
+  outputs: { Y: 'X' },
   attrs: { align_corners: flag(false), mode: oneOf('bilinear', 'nearest', 'bicubic'), padding_mode: padding },
   compute: ({ X, Grid }, { mode, padding_mode, align_corners: align }) =>
     gridSample(X, Grid, { mode: mode === 'bilinear' ? 'linear' : mode === 'bicubic' ? 'cubic' : mode, padding: padding_mode, align }),

@@ -14,26 +14,25 @@ import { shapeError, showShape } from './util.ts';
 
 type Decode = (bytes: Uint8Array) => Pixels;
 
-/** Formats by their first bytes, a dot standing for any. */
-const formats: readonly { readonly begins: RegExp; readonly decode: Decode }[] = [
-  { begins: /^\x89PNG\r\n\x1a\n/, decode: decodePng },
-  { begins: /^\xff\xd8\xff/, decode: decodeJpeg },
-  { begins: /^BM/, decode: decodeBmp },
-  { begins: /^P[1-6]\s/, decode: decodePnm },
-  { begins: /^(II\*\0|MM\0\*)/, decode: decodeTiff },
-  { begins: /^(\0\0\0\x0cjP {2}\r\n|\xff\x4f\xff\x51)/, decode: decodeJpeg2000 },
-  {
-    begins: /^RIFF....WEBP/s,
-    decode: () => {
-      throw unsupported('WebP images');
-    },
-  },
+const refuseWebP: Decode = () => {
+  throw unsupported('WebP images');
+};
+
+/** Formats by how a stream begins, as text of one character a byte. */
+const formats: readonly { readonly begins: readonly string[]; readonly decode: Decode }[] = [
+  { begins: ['\x89PNG\r\n\x1a\n'], decode: decodePng },
+  { begins: ['\xff\xd8\xff'], decode: decodeJpeg },
+  { begins: ['BM'], decode: decodeBmp },
+  { begins: ['P1', 'P2', 'P3', 'P4', 'P5', 'P6'], decode: decodePnm },
+  { begins: ['II*\0', 'MM\0*'], decode: decodeTiff },
+  { begins: ['\0\0\0\x0cjP  \r\n', '\xff\x4f\xff\x51'], decode: decodeJpeg2000 },
+  { begins: ['RIFF'], decode: refuseWebP },
 ];
 
 /** Pixels, or undefined if the bytes are of no format or damaged. @throws FLAGOS_E_UNSUPPORTED, FLAGOS_E_LIMIT */
 const decodeImage = (bytes: Uint8Array): Pixels | undefined => {
   const start = String.fromCharCode(...bytes.subarray(0, 16));
-  const format = formats.find(({ begins }) => begins.test(start));
+  const format = formats.find(({ begins }) => begins.some((b) => start.startsWith(b)));
   if (!format) return undefined;
   try {
     return format.decode(bytes);

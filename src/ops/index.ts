@@ -13,6 +13,7 @@ import * as channelNormalize from './channel-normalize.ts';
 import * as col2im from './col2im.ts';
 import * as constants from './constant.ts';
 import * as controlFlow from './control-flow.ts';
+import * as convFused from './conv-fused.ts';
 import * as convTranspose from './conv-transpose.ts';
 import * as conv from './conv.ts';
 import * as cumulative from './cumulative.ts';
@@ -26,6 +27,7 @@ import * as gather from './gather.ts';
 import * as geluVariants from './gelu-variants.ts';
 import * as generate from './generate.ts';
 import * as globalPool from './global-pool.ts';
+import * as gqa from './gqa.ts';
 import * as gridSample from './grid-sample.ts';
 import * as imageDecoder from './image-decoder.ts';
 import * as layout from './layout.ts';
@@ -33,6 +35,8 @@ import * as linearAttention from './linear-attention.ts';
 import * as logic from './logic.ts';
 import * as loss from './loss.ts';
 import * as lpNormalize from './lp-normalize.ts';
+import * as matmulFused from './matmul-fused.ts';
+import * as matmulNbits from './matmul-nbits.ts';
 import * as matmul from './matmul.ts';
 import * as maxUnpool from './max-unpool.ts';
 import * as mel from './mel.ts';
@@ -42,6 +46,7 @@ import * as mlMaps from './ml-maps.ts';
 import * as mlSvm from './ml-svm.ts';
 import * as mlTreesOld from './ml-trees-old.ts';
 import * as mlTrees from './ml-trees.ts';
+import * as msAttention from './ms-attention.ts';
 import * as ngrams from './ngrams.ts';
 import * as nms from './nms.ts';
 import * as normalize from './normalize.ts';
@@ -74,11 +79,11 @@ import * as unique from './unique.ts';
 
 const families: readonly Readonly<Record<string, unknown>>[] = [
   activations, affineGrid, argReduce, arithmetic, attention, bitwise, casts, causalConv, channelNormalize, col2im, constants,
-  controlFlow, convTranspose, conv, cumulative, deformConv, det, dft, einsum, elementwise, flexAttention, gather, geluVariants, generate,
-  globalPool, gridSample, imageDecoder, layout, linearAttention, logic, loss, lpNormalize, matmul, maxUnpool, mel, mlFeatures, mlLinear,
-  mlMaps, mlSvm, mlTreesOld, mlTrees, ngrams, nms, normalize, optimizers, optional, padding, pool, qConv, qMatmul, qPool, qlinear,
-  quantize, rearrange, reduce, resize, rnn, roiPool, rotary, sampling, scanOp, scatter, select, sequence, shape, skipNormalize, softmax,
-  text, topk, unique,
+  controlFlow, convFused, convTranspose, conv, cumulative, deformConv, det, dft, einsum, elementwise, flexAttention, gather,
+  geluVariants, generate, globalPool, gqa, gridSample, imageDecoder, layout, linearAttention, logic, loss, lpNormalize, matmulFused,
+  matmulNbits, matmul, maxUnpool, mel, mlFeatures, mlLinear, mlMaps, mlSvm, mlTreesOld, mlTrees, msAttention, ngrams, nms, normalize,
+  optimizers, optional, padding, pool, qConv, qMatmul, qPool, qlinear, quantize, rearrange, reduce, resize, rnn, roiPool, rotary,
+  sampling, scanOp, scatter, select, sequence, shape, skipNormalize, softmax, text, topk, unique,
 ];
 
 const isRecord = (x: unknown): x is OpRecord => typeof x === 'object' && x !== null && 'since' in x && 'inputs' in x && 'outputs' in x;

@@ -15,7 +15,10 @@ const types = ['float32', 'float16', 'bfloat16'] as const;
 /** @throws FLAGOS_E_MODEL_INVALID unless a gate is given exactly when the rule has it. */
 const checkGate = (given: TensorExpr | undefined, needed: boolean, name: string, rule: string): void => {
   if ((given !== undefined) !== needed) {
-    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `update rule '${rule}' ${needed ? 'needs' : 'has no'} input '${name}', it is ${given ? 'given' : 'missing'}`);
+    throw new FlagosError(
+      'FLAGOS_E_MODEL_INVALID',
+      `update rule '${rule}' ${needed ? 'needs' : 'has no'} input '${name}', it is ${given ? 'given' : 'missing'}`,
+    );
   }
 };
 
@@ -31,11 +34,15 @@ const gateReader = (gate: TensorExpr, batch: number, length: number, heads: numb
 };
 
 export const LinearAttention = defineOp({
-  name: 'LinearAttention', since: 27,
+  name: 'LinearAttention',
+  since: 27,
   inputs: { query: types, key: 'query', value: 'query', past_state: optional(types), decay: optional('query'), beta: optional('query') },
   outputs: { output: 'query', present_state: ({ dtype }) => dtype('past_state') ?? dtype('query') },
   attrs: {
-    chunk_size: int(64), kv_num_heads: requiredInt(), q_num_heads: requiredInt(), scale: float(0),
+    chunk_size: int(64),
+    kv_num_heads: requiredInt(),
+    q_num_heads: requiredInt(),
+    scale: float(0),
     update_rule: oneOf('gated_delta', 'linear', 'gated', 'delta'),
   },
   compute: ({ query, key, value, past_state, decay, beta }, { kv_num_heads: heads, q_num_heads, scale, update_rule: rule }) => {
@@ -75,11 +82,17 @@ export const LinearAttention = defineOp({
       });
       const next = compute(state, (b, h, d, m) => add(kept.at(b!, h!, d!, m!), mul(float32(k.at(b!, h!, t, d!)), written.at(b!, h!, m!))));
       const out = compute([batch, heads, group, valueSize], (b, h, g, m) =>
-        mul(sum(keySize, (d) => mul(float32(q.at(b!, add(mul(h!, group), g!), t, d!)), next.at(b!, h!, d!, m!))), factor));
+        mul(
+          sum(keySize, (d) => mul(float32(q.at(b!, add(mul(h!, group), g!), t, d!)), next.at(b!, h!, d!, m!))),
+          factor,
+        ),
+      );
       return { state: [next], out: [out] };
     });
     const heads4 = reshape(run.out[0]!, [length, batch, q_num_heads, valueSize]);
-    const output = compute([batch, length, q_num_heads * valueSize], (b, t, e) => heads4.at(t!, b!, floordiv(e!, valueSize), floormod(e!, valueSize)));
+    const output = compute([batch, length, q_num_heads * valueSize], (b, t, e) =>
+      heads4.at(t!, b!, floordiv(e!, valueSize), floormod(e!, valueSize)),
+    );
     return { output, present_state: run.state[0] };
   },
 });

@@ -26,11 +26,17 @@ const side = (x: Readable, transpose: boolean, batch: boolean): Readable => {
 
 const transposes = { alpha: float(1), transA: flag(false), transB: flag(false) };
 const batchTransposes = { ...transposes, transBatchA: flag(false), transBatchB: flag(false) };
-const scaledBy = (alpha: number) => (e: Expr): Expr => (alpha === 1 ? e : mul(e, alpha));
+const scaledBy =
+  (alpha: number) =>
+  (e: Expr): Expr =>
+    alpha === 1 ? e : mul(e, alpha);
 
 export const FusedMatMul = defineOp({
-  name: 'FusedMatMul', domain: 'com.microsoft', since: 1,
-  inputs: { A: floats, B: 'A' }, outputs: { Y: 'A' },
+  name: 'FusedMatMul',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { A: floats, B: 'A' },
+  outputs: { Y: 'A' },
   attrs: batchTransposes,
   compute: ({ A, B }, { alpha, transA, transB, transBatchA, transBatchB }) =>
     matmul(side(A, transA, transBatchA), side(B, transB, transBatchB), scaledBy(alpha)),
@@ -38,8 +44,11 @@ export const FusedMatMul = defineOp({
 
 /** The older name of {@link FusedMatMul}. */
 export const TransposeMatMul = defineOp({
-  name: 'TransposeMatMul', domain: 'com.microsoft', since: 1,
-  inputs: { A: floats, B: 'A' }, outputs: { Y: 'A' },
+  name: 'TransposeMatMul',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { A: floats, B: 'A' },
+  outputs: { Y: 'A' },
   attrs: transposes,
   compute: ({ A, B }, { alpha, transA, transB }) => matmul(side(A, transA, false), side(B, transB, false), scaledBy(alpha)),
 });
@@ -48,8 +57,11 @@ const activationAttrs = { activation_alpha: optionalFloat(), activation_beta: op
 
 /** {@link FusedMatMul} and an activation, which may be a softmax along an axis. */
 export const FusedMatMulActivation = defineOp({
-  name: 'FusedMatMulActivation', domain: 'com.microsoft', since: 1,
-  inputs: { A: floats, B: 'A' }, outputs: { Y: 'A' },
+  name: 'FusedMatMulActivation',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { A: floats, B: 'A' },
+  outputs: { Y: 'A' },
   attrs: { ...batchTransposes, ...activationAttrs, activation: requiredString(), activation_axis: optionalInt() },
   compute: ({ A, B }, attrs) => {
     const product = matmul(side(A, attrs.transA, attrs.transBatchA), side(B, attrs.transB, attrs.transBatchB), scaledBy(attrs.alpha));
@@ -63,9 +75,18 @@ export const FusedMatMulActivation = defineOp({
 });
 
 export const FusedGemm = defineOp({
-  name: 'FusedGemm', domain: 'com.microsoft', since: 1,
-  inputs: { A: matrixTypes, B: 'A', C: optional('A') }, outputs: { Y: 'A' },
+  name: 'FusedGemm',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { A: matrixTypes.filter((t) => t !== 'bfloat16'), B: 'A', C: optional('A') },
+  outputs: { Y: 'A' },
   attrs: { ...transposes, ...activationAttrs, beta: float(1), activation: optionalString() },
   compute: ({ A, B, C }, { transA, transB, alpha, beta, activation, activation_alpha, activation_beta }) =>
-    gemm(side(A, transA, false), side(B, transB, false), C, { alpha, beta }, fusedActivation(activation, [activation_alpha, activation_beta])),
+    gemm(
+      side(A, transA, false),
+      side(B, transB, false),
+      C,
+      { alpha, beta },
+      fusedActivation(activation, [activation_alpha, activation_beta]),
+    ),
 });

@@ -28,7 +28,8 @@ const productOf = (a: readonly number[], b: readonly number[]): Product => {
     throw shapeError(`shapes ${showShape(a)} and ${showShape(b)} cannot be multiplied: ${inner} columns meet ${rowsOfB} rows`);
   }
   return {
-    batch: broadcastShapes(a.slice(0, -2), b.slice(0, -2)), inner,
+    batch: broadcastShapes(a.slice(0, -2), b.slice(0, -2)),
+    inner,
     rows: a.length === 1 ? undefined : a.at(-2)!,
     columns: b.length === 1 ? undefined : b.at(-1)!,
   };
@@ -52,7 +53,11 @@ export interface Places {
  * @param finish what becomes of each sum, with its index in the result: bias, scale, rounding.
  * @throws FLAGOS_E_SHAPE if inner extents differ, batches do not broadcast, or an argument is a scalar.
  */
-export const matmul = (a: Readable, b: Readable, finish: (sum: Expr, at: readonly Expr[], places: Places) => Expr = (e) => e): TensorExpr => {
+export const matmul = (
+  a: Readable,
+  b: Readable,
+  finish: (sum: Expr, at: readonly Expr[], places: Places) => Expr = (e) => e,
+): TensorExpr => {
   const { batch, rows, inner, columns } = productOf(a.shape, b.shape);
   const shape = [...batch, ...(rows === undefined ? [] : [rows]), ...(columns === undefined ? [] : [columns])];
   return compute(shape, (...at) => {
@@ -83,8 +88,15 @@ export interface GemmScales {
  * alpha·A·B + beta·C of matrices, C broadcast to the product.
  * @throws FLAGOS_E_SHAPE
  */
-export const gemm = (a: Readable, b: Readable, c: TensorExpr | undefined, { alpha, beta }: GemmScales, finish: (e: Expr) => Expr = (e) => e): TensorExpr => {
-  if (a.shape.length !== 2 || b.shape.length !== 2) throw shapeError(`A and B must be matrices, their shapes are ${showShape(a.shape)} and ${showShape(b.shape)}`);
+export const gemm = (
+  a: Readable,
+  b: Readable,
+  c: TensorExpr | undefined,
+  { alpha, beta }: GemmScales,
+  finish: (e: Expr) => Expr = (e) => e,
+): TensorExpr => {
+  if (a.shape.length !== 2 || b.shape.length !== 2)
+    throw shapeError(`A and B must be matrices, their shapes are ${showShape(a.shape)} and ${showShape(b.shape)}`);
   const shape = [a.shape[0]!, b.shape[1]!];
   if (c && !(c.rank <= 2 && sameShape(broadcastShapes(shape, c.shape), shape))) {
     throw shapeError(`C of shape ${showShape(c.shape)} does not broadcast to the product's shape ${showShape(shape)}`);
@@ -97,14 +109,18 @@ export const gemm = (a: Readable, b: Readable, c: TensorExpr | undefined, { alph
 };
 
 export const MatMul = defineOp({
-  name: 'MatMul', since: 1,
-  inputs: { A: matrixTypes, B: 'A' }, outputs: { Y: 'A' },
+  name: 'MatMul',
+  since: 1,
+  inputs: { A: matrixTypes, B: 'A' },
+  outputs: { Y: 'A' },
   compute: ({ A, B }) => matmul(A, B),
 });
 
 export const Gemm = defineOp({
-  name: 'Gemm', since: 11,
-  inputs: { A: matrixTypes, B: 'A', C: optional('A') }, outputs: { Y: 'A' },
+  name: 'Gemm',
+  since: 11,
+  inputs: { A: matrixTypes, B: 'A', C: optional('A') },
+  outputs: { Y: 'A' },
   attrs: { alpha: float(1), beta: float(1), transA: flag(false), transB: flag(false) },
   compute: ({ A, B, C }, { transA, transB, ...scales }) => gemm(transA ? transposed(A) : A, transB ? transposed(B) : B, C, scales),
 });

@@ -13,8 +13,11 @@ import { expectRank, expectShape, numbersOf, range, shapeError, showShape } from
 import { perAxis } from './windows.ts';
 
 export const MaxUnpool = defineOp({
-  name: 'MaxUnpool', since: 9, accuracy: exact,
-  inputs: { X: floats, I: ['int64'], output_shape: optional(value(['int64'])) }, outputs: { output: 'X' },
+  name: 'MaxUnpool',
+  since: 9,
+  accuracy: exact,
+  inputs: { X: floats, I: ['int64'], output_shape: optional(value(['int64'])) },
+  outputs: { output: 'X' },
   attrs: { kernel_shape: requiredInts(), pads: optionalInts(), strides: optionalInts() },
   compute: ({ X, I, output_shape }, attrs) => {
     expectRank(X.shape, 3, 'X');
@@ -23,7 +26,10 @@ export const MaxUnpool = defineOp({
     const kernel = perAxis(attrs.kernel_shape, axes, 1, 1, 'kernel_shape');
     const strides = perAxis(attrs.strides, axes, 1, 1, 'strides');
     const pads = perAxis(attrs.pads, 2 * axes, 0, 0, 'pads');
-    const inferred = [...X.shape.slice(0, 2), ...range(axes).map((a) => (X.shape[a + 2]! - 1) * strides[a]! - pads[a]! - pads[a + axes]! + kernel[a]!)];
+    const inferred = [
+      ...X.shape.slice(0, 2),
+      ...range(axes).map((a) => (X.shape[a + 2]! - 1) * strides[a]! - pads[a]! - pads[a + axes]! + kernel[a]!),
+    ];
     const shape = output_shape ? numbersOf(output_shape) : inferred;
     if (shape.length !== X.rank || shape.some((d, a) => d < inferred[a]!)) {
       throw shapeError(`'output_shape' is ${showShape(shape)}, the windows need at least ${showShape(inferred)}`);

@@ -1,5 +1,26 @@
 /** Pooling over windows: maximum (with the places it was found at), average and Lp norm. */
-import { abs, add, and, cast, constant, div, eq, floordiv, isnan, maxOf, min, minOf, mul, or, pow, select, sqrt, sub, sum, type Expr } from '../compiler/expr.ts';
+import {
+  abs,
+  add,
+  and,
+  cast,
+  constant,
+  div,
+  eq,
+  floordiv,
+  isnan,
+  maxOf,
+  min,
+  minOf,
+  mul,
+  or,
+  pow,
+  select,
+  sqrt,
+  sub,
+  sum,
+  type Expr,
+} from '../compiler/expr.ts';
 import { compute, ravel, unravel, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { integerRange, isBigInt, isFloat, type DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
@@ -39,7 +60,9 @@ export const overWindows = (x: Readable, windows: Windows, element: (window: Win
   const [batch, channels] = [x.shape[0]!, x.shape[1]!];
   const of = (n: Expr, c: Expr, w: readonly Expr[]): Expr =>
     element({
-      n, c, w,
+      n,
+      c,
+      w,
       read: (k, outside) => {
         const { inside, at } = windowPoint(windows, w, k);
         const value = x.at(n, c, ...at);
@@ -77,13 +100,18 @@ const maxPlaces = (x: TensorExpr, windows: Windows, largest: TensorExpr, columnM
     // Column-major means that the first spatial axis runs fastest; images and channels keep their order.
     const point = unravel(place, image);
     const strides = image.map((_, a) => image.slice(0, a).reduce((p, d) => p * d, 1));
-    return cast(point.reduce((e, i, a) => add(e, mul(i, strides[a]!)), first), 'int64');
+    return cast(
+      point.reduce((e, i, a) => add(e, mul(i, strides[a]!)), first),
+      'int64',
+    );
   });
 };
 
 export const MaxPool = defineOp({
-  name: 'MaxPool', since: 10,
-  inputs: { X: [...floats, 'int8', 'uint8'] }, outputs: { Y: 'X', Indices: 'int64' },
+  name: 'MaxPool',
+  since: 10,
+  inputs: { X: [...floats, 'int8', 'uint8'] },
+  outputs: { Y: 'X', Indices: 'int64' },
   attrs: { ...poolAttrs, storage_order: flag(false) },
   compute: ({ X }, attrs) => {
     const windows = planPool(X.shape, attrs);
@@ -123,13 +151,19 @@ export const poolWindows = (x: TensorExpr, attrs: PoolAttrs, last = false): { im
 };
 
 export const AveragePool = defineOp({
-  name: 'AveragePool', since: 19,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'AveragePool',
+  since: 19,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   attrs: { ...poolAttrs, count_include_pad: flag(false) },
   compute: ({ X }, attrs) => {
     const windows = planPool(X.shape, attrs);
     return overWindows(X, windows, ({ w, read }) =>
-      div(sum(windows.kernel, (...k) => read(k, 0)), cast(pointsOf(windows, w, attrs.count_include_pad), X.dtype)));
+      div(
+        sum(windows.kernel, (...k) => read(k, 0)),
+        cast(pointsOf(windows, w, attrs.count_include_pad), X.dtype),
+      ),
+    );
   },
 });
 
@@ -137,7 +171,10 @@ export const AveragePool = defineOp({
 export const lpNorm = (p: number, each: (f: (x: Expr) => Expr) => Expr): Expr => {
   if (p === 1) return each(abs);
   if (p === 2) return sqrt(each((x) => mul(x, x)));
-  return pow(each((x) => pow(abs(x), p)), 1 / p);
+  return pow(
+    each((x) => pow(abs(x), p)),
+    1 / p,
+  );
 };
 
 /** @throws FLAGOS_E_ATTRIBUTE unless p is at least 1. */
@@ -146,8 +183,10 @@ export const checkNorm = (p: number): void => {
 };
 
 export const LpPool = defineOp({
-  name: 'LpPool', since: 18,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'LpPool',
+  since: 18,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   attrs: { ...poolAttrs, p: int(2) },
   compute: ({ X }, attrs) => {
     checkNorm(attrs.p);

@@ -11,18 +11,33 @@ import { elementOf, expectShape } from './util.ts';
 const bytes = ['int8', 'uint8'] as const;
 
 export const ConvInteger = defineOp({
-  name: 'ConvInteger', since: 10, accuracy: exact,
-  inputs: { x: bytes, w: bytes, x_zero_point: optional('x'), w_zero_point: optional('w') }, outputs: { y: 'int32' },
+  name: 'ConvInteger',
+  since: 10,
+  accuracy: exact,
+  inputs: { x: bytes, w: bytes, x_zero_point: optional('x'), w_zero_point: optional('w') },
+  outputs: { y: 'int32' },
   attrs: convAttrs,
   compute: ({ x, w, x_zero_point, w_zero_point }, attrs) => {
     const xZero = x_zero_point && elementOf(x_zero_point, 'x_zero_point');
-    return conv(centered(x, xZero && (() => xZero)), centered(w, w_zero_point && alongAxis(w_zero_point, w.shape, 0, 'w_zero_point')), undefined, attrs);
+    return conv(
+      centered(x, xZero && (() => xZero)),
+      centered(w, w_zero_point && alongAxis(w_zero_point, w.shape, 0, 'w_zero_point')),
+      undefined,
+      attrs,
+    );
   },
 });
 
 const inputs = {
-  x: bytes, x_scale: ['float32'], x_zero_point: 'x', w: bytes, w_scale: ['float32'], w_zero_point: 'w',
-  y_scale: ['float32'], y_zero_point: bytes, B: optional(['int32']),
+  x: bytes,
+  x_scale: ['float32'],
+  x_zero_point: 'x',
+  w: bytes,
+  w_scale: ['float32'],
+  w_zero_point: 'w',
+  y_scale: ['float32'],
+  y_zero_point: bytes,
+  B: optional(['int32']),
 } as const;
 
 interface QConvInputs {
@@ -56,16 +71,23 @@ const quantizedConv = (t: QConvInputs, attrs: ConvAttrs, last: boolean): TensorE
 };
 
 export const QLinearConv = defineOp({
-  name: 'QLinearConv', since: 10, accuracy: step,
-  inputs, outputs: { y: 'y_zero_point' },
+  name: 'QLinearConv',
+  since: 10,
+  accuracy: step,
+  inputs,
+  outputs: { y: 'y_zero_point' },
   attrs: convAttrs,
   compute: (t, attrs) => quantizedConv(t, attrs, false),
 });
 
 /** onnxruntime's own, which also takes images with channels last. */
 export const MsQLinearConv = defineOp({
-  name: 'QLinearConv', domain: 'com.microsoft', since: 1, accuracy: step,
-  inputs, outputs: { y: 'y_zero_point' },
+  name: 'QLinearConv',
+  domain: 'com.microsoft',
+  since: 1,
+  accuracy: step,
+  inputs,
+  outputs: { y: 'y_zero_point' },
   attrs: { ...convAttrs, channels_last: flag(false) },
   compute: (t, attrs) => quantizedConv(t, attrs, attrs.channels_last),
 });

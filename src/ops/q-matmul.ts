@@ -38,8 +38,11 @@ const offset = (x: TensorExpr | Readable, dtype: DType, zero: Reader | undefined
 };
 
 export const MatMulInteger = defineOp({
-  name: 'MatMulInteger', since: 10, accuracy: exact,
-  inputs: { A: bytes, B: bytes, a_zero_point: optional('A'), b_zero_point: optional('B') }, outputs: { Y: 'int32' },
+  name: 'MatMulInteger',
+  since: 10,
+  accuracy: exact,
+  inputs: { A: bytes, B: bytes, a_zero_point: optional('A'), b_zero_point: optional('B') },
+  outputs: { Y: 'int32' },
   compute: ({ A, B, a_zero_point, b_zero_point }) =>
     matmul(
       centered(A, a_zero_point && rowParameter(a_zero_point, A.shape, 'a_zero_point')),
@@ -51,11 +54,18 @@ const quantizedFloats = [...bytes, ...float8s] as const;
 const scaleTypes = ['float32', 'float16', 'bfloat16'] as const;
 
 export const QLinearMatMul = defineOp({
-  name: 'QLinearMatMul', since: 10, accuracy: step,
+  name: 'QLinearMatMul',
+  since: 10,
+  accuracy: step,
   inputs: {
-    a: quantizedFloats, a_scale: scaleTypes, a_zero_point: 'a',
-    b: quantizedFloats, b_scale: 'a_scale', b_zero_point: 'b',
-    y_scale: 'a_scale', y_zero_point: quantizedFloats,
+    a: quantizedFloats,
+    a_scale: scaleTypes,
+    a_zero_point: 'a',
+    b: quantizedFloats,
+    b_scale: 'a_scale',
+    b_zero_point: 'b',
+    y_scale: 'a_scale',
+    y_zero_point: quantizedFloats,
   },
   outputs: { y: 'y_zero_point' },
   compute: ({ a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point }) => {
@@ -85,30 +95,48 @@ interface IntegerToFloat {
 const integerToFloat = (a: TensorExpr, { aScale, aZero, b, bScale, bZero, bias }: IntegerToFloat): TensorExpr => {
   if (bias) expectShape(bias.shape, [b.shape.at(-1)!], 'bias');
   const scaleOf = columnParameter(bScale, b.shape, 'b_scale');
-  return matmul(centered(a, aZero && (() => aZero)), centered(b, bZero && columnParameter(bZero, b.shape, 'b_zero_point')), (dot, at, places: Places) => {
-    const scaled = mul(cast(dot, bScale.dtype), mul(aScale, scaleOf(...places.b)));
-    return bias ? add(scaled, bias.at(at.at(-1)!)) : scaled;
-  });
+  return matmul(
+    centered(a, aZero && (() => aZero)),
+    centered(b, bZero && columnParameter(bZero, b.shape, 'b_zero_point')),
+    (dot, at, places: Places) => {
+      const scaled = mul(cast(dot, bScale.dtype), mul(aScale, scaleOf(...places.b)));
+      return bias ? add(scaled, bias.at(at.at(-1)!)) : scaled;
+    },
+  );
 };
 
 export const MatMulIntegerToFloat = defineOp({
-  name: 'MatMulIntegerToFloat', domain: 'com.microsoft', since: 1,
+  name: 'MatMulIntegerToFloat',
+  domain: 'com.microsoft',
+  since: 1,
   inputs: {
-    A: bytes, B: bytes, a_scale: ['float32', 'float16'], b_scale: 'a_scale',
-    a_zero_point: optional('A'), b_zero_point: optional('B'), bias: optional('a_scale'),
+    A: bytes,
+    B: bytes,
+    a_scale: ['float32', 'float16'],
+    b_scale: 'a_scale',
+    a_zero_point: optional('A'),
+    b_zero_point: optional('B'),
+    bias: optional('a_scale'),
   },
   outputs: { Y: 'a_scale' },
   compute: ({ A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias }) =>
     integerToFloat(A, {
-      aScale: elementOf(a_scale, 'a_scale'), aZero: a_zero_point && elementOf(a_zero_point, 'a_zero_point'),
-      b: B, bScale: b_scale, bZero: b_zero_point, bias,
+      aScale: elementOf(a_scale, 'a_scale'),
+      aZero: a_zero_point && elementOf(a_zero_point, 'a_zero_point'),
+      b: B,
+      bScale: b_scale,
+      bZero: b_zero_point,
+      bias,
     }),
 });
 
 /** A is quantized to uint8 by its own range first, as DynamicQuantizeLinear does. */
 export const DynamicQuantizeMatMul = defineOp({
-  name: 'DynamicQuantizeMatMul', domain: 'com.microsoft', since: 1,
-  inputs: { A: ['float32'], B: bytes, b_scale: 'A', b_zero_point: optional('B'), bias: optional('A') }, outputs: { Y: 'A' },
+  name: 'DynamicQuantizeMatMul',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { A: ['float32'], B: bytes, b_scale: 'A', b_zero_point: optional('B'), bias: optional('A') },
+  outputs: { Y: 'A' },
   compute: ({ A, B, b_scale, b_zero_point, bias }) => {
     const { y, scale, zeroPoint } = dynamicQuantize(A);
     return integerToFloat(y, { aScale: scale.at(), aZero: zeroPoint.at(), b: B, bScale: b_scale, bZero: b_zero_point, bias });
@@ -117,15 +145,26 @@ export const DynamicQuantizeMatMul = defineOp({
 
 /** Gemm of quantized matrices; C is int32 in the scale of the product, and without `y_scale` the result is float32. */
 export const QGemm = defineOp({
-  name: 'QGemm', domain: 'com.microsoft', since: 1, accuracy: step,
+  name: 'QGemm',
+  domain: 'com.microsoft',
+  since: 1,
+  accuracy: step,
   inputs: {
-    A: bytes, a_scale: ['float32'], a_zero_point: 'A', B: bytes, b_scale: ['float32'], b_zero_point: 'B',
-    C: optional(['int32']), y_scale: optional(['float32']), y_zero_point: optional(bytes),
+    A: bytes,
+    a_scale: ['float32'],
+    a_zero_point: 'A',
+    B: bytes,
+    b_scale: ['float32'],
+    b_zero_point: 'B',
+    C: optional(['int32']),
+    y_scale: optional(['float32']),
+    y_zero_point: optional(bytes),
   },
   outputs: { Y: ({ dtype }) => (dtype('y_scale') ? (dtype('y_zero_point') ?? dtype('A')) : 'float32') },
   attrs: { alpha: float(1), transA: flag(false), transB: flag(false) },
   compute: ({ A, a_scale, a_zero_point, B, b_scale, b_zero_point, C, y_scale, y_zero_point }, { alpha, transA, transB }) => {
-    if (A.rank !== 2 || B.rank !== 2) throw shapeError(`A and B must be matrices, their shapes are ${showShape(A.shape)} and ${showShape(B.shape)}`);
+    if (A.rank !== 2 || B.rank !== 2)
+      throw shapeError(`A and B must be matrices, their shapes are ${showShape(A.shape)} and ${showShape(B.shape)}`);
     const aZero = elementOf(a_zero_point, 'a_zero_point');
     const b = transB ? transposed(B) : B;
     const shape = [transA ? A.shape[1]! : A.shape[0]!, b.shape[1]!];

@@ -14,7 +14,10 @@ const bytes = ['uint8', 'int8'] as const;
 const { dilations: _none, ...attrsWithoutDilations } = poolAttrs;
 
 export const QLinearAveragePool = defineOp({
-  name: 'QLinearAveragePool', domain: 'com.microsoft', since: 1, accuracy: step,
+  name: 'QLinearAveragePool',
+  domain: 'com.microsoft',
+  since: 1,
+  accuracy: step,
   inputs: { X: bytes, x_scale: ['float32'], x_zero_point: optional('X'), y_scale: ['float32'], y_zero_point: optional('X') },
   outputs: { Y: 'X' },
   attrs: { ...attrsWithoutDilations, channels_last: flag(false), count_include_pad: flag(false) },
@@ -24,16 +27,28 @@ export const QLinearAveragePool = defineOp({
     const [xScale, xZero] = [elementOf(x_scale, 'x_scale'), x_zero_point && elementOf(x_zero_point, 'x_zero_point')];
     const [yScale, yZero] = [elementOf(y_scale, 'y_scale'), y_zero_point && elementOf(y_zero_point, 'y_zero_point')];
     const real = { shape: image.shape, at: (...i: Parameters<typeof image.at>) => dequantizeElement(image.at(...i), xScale, xZero) };
-    return overWindows(real, windows, ({ w, read }) => {
-      const mean = div(sum(windows.kernel, (...k) => read(k, 0)), cast(pointsOf(windows, w, attrs.count_include_pad), 'float32'));
-      return quantizeElement(mean, yScale, yZero, X.dtype);
-    }, last);
+    return overWindows(
+      real,
+      windows,
+      ({ w, read }) => {
+        const mean = div(
+          sum(windows.kernel, (...k) => read(k, 0)),
+          cast(pointsOf(windows, w, attrs.count_include_pad), 'float32'),
+        );
+        return quantizeElement(mean, yScale, yZero, X.dtype);
+      },
+      last,
+    );
   },
 });
 
 export const QLinearGlobalAveragePool = defineOp({
-  name: 'QLinearGlobalAveragePool', domain: 'com.microsoft', since: 1, accuracy: step,
-  inputs: { X: bytes, x_scale: ['float32'], x_zero_point: 'X', y_scale: ['float32'], y_zero_point: 'X' }, outputs: { Y: 'X' },
+  name: 'QLinearGlobalAveragePool',
+  domain: 'com.microsoft',
+  since: 1,
+  accuracy: step,
+  inputs: { X: bytes, x_scale: ['float32'], x_zero_point: 'X', y_scale: ['float32'], y_zero_point: 'X' },
+  outputs: { Y: 'X' },
   attrs: { channels_last: flag(false) },
   compute: ({ X, x_scale, x_zero_point, y_scale, y_zero_point }, { channels_last: last }) => {
     expectRank(X.shape, 3, 'X');
@@ -47,23 +62,35 @@ export const QLinearGlobalAveragePool = defineOp({
       return requantize(mul(cast(total, 'float32'), factor), elementOf(y_zero_point, 'y_zero_point'), X.dtype);
     };
     const ones = extents.map(() => 1);
-    return last ? compute([batch, ...ones, channels], (...at) => element(at[0]!, at.at(-1)!)) : compute([batch, channels, ...ones], (n, c) => element(n!, c!));
+    return last
+      ? compute([batch, ...ones, channels], (...at) => element(at[0]!, at.at(-1)!))
+      : compute([batch, channels, ...ones], (n, c) => element(n!, c!));
   },
 });
 
 /** Arguments come as tensor, scale, zero point, tensor, scale, zero point, … */
 export const QLinearConcat = defineOp({
-  name: 'QLinearConcat', domain: 'com.microsoft', since: 1, accuracy: step,
+  name: 'QLinearConcat',
+  domain: 'com.microsoft',
+  since: 1,
+  accuracy: step,
   inputs: { Y_scale: ['float32'], Y_zero_point: bytes, inputs: variadic([...bytes, 'float32'], { least: 3, mixed: true }) },
   outputs: { Y: 'Y_zero_point' },
   attrs: { axis: requiredInt() },
   compute: ({ Y_scale, Y_zero_point, inputs }, { axis }) => {
     if (inputs.length % 3 !== 0) {
-      throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${inputs.length} tensors, scales and zero points to concatenate, which is not a multiple of 3`);
+      throw new FlagosError(
+        'FLAGOS_E_MODEL_INVALID',
+        `has ${inputs.length} tensors, scales and zero points to concatenate, which is not a multiple of 3`,
+      );
     }
     const [yScale, yZero] = [elementOf(Y_scale, 'Y_scale'), elementOf(Y_zero_point, 'Y_zero_point')];
     const parts = Array.from({ length: inputs.length / 3 }, (_, i): TensorExpr => {
-      const [x, scale, zero] = [inputs[3 * i]!, elementOf(inputs[3 * i + 1]!, `scale ${i}`), elementOf(inputs[3 * i + 2]!, `zero point ${i}`)];
+      const [x, scale, zero] = [
+        inputs[3 * i]!,
+        elementOf(inputs[3 * i + 1]!, `scale ${i}`),
+        elementOf(inputs[3 * i + 2]!, `zero point ${i}`),
+      ];
       return compute(x.shape, (...at) => quantizeElement(dequantizeElement(x.at(...at), scale, zero), yScale, yZero, Y_zero_point.dtype));
     });
     expectRank(parts[0]!.shape, 1, 'inputs');

@@ -44,7 +44,10 @@ export const centered = (x: Readable, zero: ((...i: Operand[]) => Expr) | undefi
 export const alongAxis = (parameter: TensorExpr, shape: readonly number[], axis: number, name: string): ((...i: Operand[]) => Expr) => {
   if (parameter.size === 1) return () => parameter.flat(0);
   if (sameShape(parameter.shape, [shape[axis]!])) return (...i) => parameter.at(i[axis]!);
-  const fits = parameter.rank === shape.length && parameter.shape.every((d, a) => d === 1 || (d === shape[a] && (a === axis || a < shape.length - 2)));
+  const fits =
+    parameter.rank === shape.length && parameter.shape.every((d, a) => d === 1 || (d === shape[a] && (a === axis || a < shape.length - 2)));
   if (fits) return (...i) => parameter.at(...parameter.shape.map((d, a) => (d === 1 ? 0 : i[a]!)));
-  throw shapeError(`'${name}' has shape ${showShape(parameter.shape)}, it must hold one value or ${shape[axis]!} values along axis ${axis} of ${showShape(shape)}`);
+  throw shapeError(
+    `'${name}' has shape ${showShape(parameter.shape)}, it must hold one value or ${shape[axis]!} values along axis ${axis} of ${showShape(shape)}`,
+  );
 };

@@ -12,14 +12,19 @@ import type { RecurrentAttrs } from './recurrent.ts';
 export const activationsOf = (attrs: RecurrentAttrs, defaults: readonly string[]): Activation[][] => {
   const directions = attrs.direction === 'bidirectional' ? 2 : 1;
   const names = attrs.activations ?? Array.from({ length: directions }, () => defaults).flat();
-  if (names.length !== directions * defaults.length) {
-    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'activations' has ${names.length} names, it must have ${directions * defaults.length}`);
+  // ONNX's own default for RNN names a function for each direction, whatever the direction is.
+  if (names.length < directions * defaults.length) {
+    throw new FlagosError(
+      'FLAGOS_E_ATTRIBUTE',
+      `attribute 'activations' has ${names.length} names, it must have ${directions * defaults.length}`,
+    );
   }
   const alphas = [...(attrs.activation_alpha ?? [])];
   const betas = [...(attrs.activation_beta ?? [])];
   const all = names.map((name) => {
     const kind = activationKinds.get(name.toLowerCase());
-    if (!kind) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'activations' names '${name}', which is none of the functions the op knows`);
+    if (!kind)
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'activations' names '${name}', which is none of the functions the op knows`);
     const alpha = kind.alpha === undefined ? 0 : (alphas.shift() ?? kind.alpha);
     const beta = kind.beta === undefined ? 0 : (betas.shift() ?? kind.beta);
     return kind.make(alpha, beta);

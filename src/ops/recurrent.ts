@@ -11,8 +11,13 @@ import { permuted, type Readable } from './readable.ts';
 import { expectShape, shapeError, showShape } from './util.ts';
 
 export const recurrentAttrs = {
-  activation_alpha: optionalFloats(), activation_beta: optionalFloats(), activations: optionalStrings(),
-  clip: optionalFloat(), direction: oneOf('forward', 'reverse', 'bidirectional'), hidden_size: optionalInt(), layout: flag(false),
+  activation_alpha: optionalFloats(),
+  activation_beta: optionalFloats(),
+  activations: optionalStrings(),
+  clip: optionalFloat(),
+  direction: oneOf('forward', 'reverse', 'bidirectional'),
+  hidden_size: optionalInt(),
+  layout: flag(false),
 };
 
 /** Their values. */
@@ -75,7 +80,10 @@ const checkShapes = ({ X, W, R, B, sequence_lens, initial }: RecurrentInputs, ga
   const hidden = R.shape[2]!;
   const directions = attrs.direction === 'bidirectional' ? 2 : 1;
   if (attrs.hidden_size !== undefined && attrs.hidden_size !== hidden) {
-    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'hidden_size' is ${attrs.hidden_size}, 'R' of shape ${showShape(R.shape)} is for ${hidden}`);
+    throw new FlagosError(
+      'FLAGOS_E_ATTRIBUTE',
+      `attribute 'hidden_size' is ${attrs.hidden_size}, 'R' of shape ${showShape(R.shape)} is for ${hidden}`,
+    );
   }
   expectShape(W.shape, [directions, gates * hidden, input], 'W');
   expectShape(R.shape, [directions, gates * hidden, hidden], 'R');
@@ -90,7 +98,10 @@ const checkShapes = ({ X, W, R, B, sequence_lens, initial }: RecurrentInputs, ga
 /** A tensor of layout 1 (batch first) read as layout 0. */
 const stepsFirst = (x: Readable, layout: boolean): Readable => (layout ? permuted(x, [1, 0, 2]) : x);
 
-interface Run { readonly states: readonly TensorExpr[]; readonly out: TensorExpr }
+interface Run {
+  readonly states: readonly TensorExpr[];
+  readonly out: TensorExpr;
+}
 
 /** One direction, from its first step to its last; `out` stands in the order the steps were made. */
 const runDirection = (inputs: RecurrentInputs, cell: Cell, attrs: RecurrentAttrs, extents: Extents, d: number, backward: boolean): Run => {
@@ -111,7 +122,10 @@ const runDirection = (inputs: RecurrentInputs, cell: Cell, attrs: RecurrentAttrs
   const run = scan(steps, starts, (t, state) => {
     const position = (b: Expr): Expr => (backward ? backwards(t, b, steps, sequence_lens) : t);
     const next = cell.next({
-      direction: d, batch, hidden, state,
+      direction: d,
+      batch,
+      hidden,
+      state,
       input: (b, row) => projected.at(position(b), b, row),
       recurrent: (h, b, row) => sum(hidden, (k) => mul(h(b, k!), R.at(d, row, k!))),
       bias: (row) => (B ? B.at(d, add(row, rows)) : constant(0, X.dtype)),
@@ -119,7 +133,9 @@ const runDirection = (inputs: RecurrentInputs, cell: Cell, attrs: RecurrentAttrs
     });
     if (!sequence_lens) return { state: next, out: [next[0]!] };
     // A sequence that has ended keeps its state.
-    const kept = next.map((n, i) => compute(n.shape, (b, j) => select(lt(t, lengthOf(sequence_lens, b!, steps)), n.at(b!, j!), state[i]!.at(b!, j!))));
+    const kept = next.map((n, i) =>
+      compute(n.shape, (b, j) => select(lt(t, lengthOf(sequence_lens, b!, steps)), n.at(b!, j!), state[i]!.at(b!, j!))),
+    );
     return { state: kept, out: [kept[0]!] };
   });
   return { states: run.state, out: run.out[0]! };
@@ -167,7 +183,15 @@ export const recurrence = (inputs: RecurrentInputs, cell: Cell, attrs: Recurrent
     const moved = permuted(t, order);
     return compute(moved.shape, (...i) => moved.at(...i));
   };
-  const Y = concat(runs.map((r) => reshape(r.y, [steps, 1, batch, hidden])), 1);
-  const last = runs[0]!.states.map((_, s) => concat(runs.map((r) => reshape(r.states[s]!, [1, batch, hidden])), 0));
+  const Y = concat(
+    runs.map((r) => reshape(r.y, [steps, 1, batch, hidden])),
+    1,
+  );
+  const last = runs[0]!.states.map((_, s) =>
+    concat(
+      runs.map((r) => reshape(r.states[s]!, [1, batch, hidden])),
+      0,
+    ),
+  );
   return { Y: forBatch(Y, [2, 0, 1, 3]), last: last.map((t) => forBatch(t, [1, 0, 2])) };
 };

@@ -8,7 +8,12 @@ import type { Tensor } from '../core/tensor.ts';
 import { normalizeAxes, numbersOf, range, shapeError, showShape, valueError } from './util.ts';
 
 export type CoordinateMode =
-  | 'half_pixel' | 'half_pixel_symmetric' | 'pytorch_half_pixel' | 'align_corners' | 'asymmetric' | 'tf_crop_and_resize';
+  | 'half_pixel'
+  | 'half_pixel_symmetric'
+  | 'pytorch_half_pixel'
+  | 'align_corners'
+  | 'asymmetric'
+  | 'tf_crop_and_resize';
 
 /** Place of output coordinate o in the input: (o + shift) · factor / divisor + offset, in float64. */
 export interface Coordinate {
@@ -50,14 +55,21 @@ const fixed = (place: number): Coordinate => linear(0, 0, 1, place);
 const coordinateOf = (mode: CoordinateMode, input: number, output: number, scale: number, roi: readonly [number, number]): Coordinate => {
   const resized = scale * input;
   switch (mode) {
-    case 'asymmetric': return linear(0, 1, scale, 0);
-    case 'half_pixel': return linear(0.5, 1, scale, -0.5);
-    case 'pytorch_half_pixel': return resized === 1 ? fixed(-0.5) : linear(0.5, 1, scale, -0.5);
-    case 'half_pixel_symmetric': return linear(0.5, 1, scale, (input / 2) * (1 - output / resized) - 0.5);
-    case 'align_corners': return resized === 1 ? fixed(0) : linear(0, input - 1, resized - 1, 0);
+    case 'asymmetric':
+      return linear(0, 1, scale, 0);
+    case 'half_pixel':
+      return linear(0.5, 1, scale, -0.5);
+    case 'pytorch_half_pixel':
+      return resized === 1 ? fixed(-0.5) : linear(0.5, 1, scale, -0.5);
+    case 'half_pixel_symmetric':
+      return linear(0.5, 1, scale, (input / 2) * (1 - output / resized) - 0.5);
+    case 'align_corners':
+      return resized === 1 ? fixed(0) : linear(0, input - 1, resized - 1, 0);
     case 'tf_crop_and_resize': {
       const [start, end] = roi;
-      return resized === 1 ? fixed(0.5 * (start + end) * (input - 1)) : linear(0, (end - start) * (input - 1), resized - 1, start * (input - 1));
+      return resized === 1
+        ? fixed(0.5 * (start + end) * (input - 1))
+        : linear(0, (end - start) * (input - 1), resized - 1, start * (input - 1));
     }
   }
 };
@@ -69,13 +81,19 @@ const listOf = (t: Tensor | undefined, count: number, name: string): number[] | 
   return numbersOf(t);
 };
 
-interface Extents { readonly outputs: readonly number[]; readonly scales: readonly number[] }
+interface Extents {
+  readonly outputs: readonly number[];
+  readonly scales: readonly number[];
+}
 
 const extentsOf = (inputs: readonly number[], { scales: scaleTensor, sizes: sizeTensor, policy }: ResizeRequest): Extents => {
   const scales = listOf(scaleTensor, inputs.length, 'scales');
   const sizes = listOf(sizeTensor, inputs.length, 'sizes');
   if ((scales === undefined) === (sizes === undefined) && inputs.length > 0) {
-    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${scales ? "both of 'scales' and 'sizes'" : "none of 'scales' and 'sizes'"}, it must have one`);
+    throw new FlagosError(
+      'FLAGOS_E_MODEL_INVALID',
+      `has ${scales ? "both of 'scales' and 'sizes'" : "none of 'scales' and 'sizes'"}, it must have one`,
+    );
   }
   if (scales) {
     if (scales.some((s) => !(s > 0) || !Number.isFinite(s))) throw valueError(`scales ${showShape(scales)} must be above 0`);
@@ -99,12 +117,14 @@ export const planResize = (shape: readonly number[], request: ResizeRequest): Re
   const { outputs, scales } = extentsOf(inputs, request);
   const cropped = request.mode === 'tf_crop_and_resize';
   const roi = cropped ? listOf(request.roi, 2 * axes.length, 'roi') : undefined;
-  if (cropped && !roi && axes.length > 0) throw new FlagosError('FLAGOS_E_MODEL_INVALID', "has no 'roi', which mode 'tf_crop_and_resize' needs");
+  if (cropped && !roi && axes.length > 0)
+    throw new FlagosError('FLAGOS_E_MODEL_INVALID', "has no 'roi', which mode 'tf_crop_and_resize' needs");
   return axes.flatMap((axis, i): ResizedAxis[] => {
     const [input, output, scale] = [inputs[i]!, outputs[i]!, scales[i]!];
     const region: readonly [number, number] = roi ? [roi[i]!, roi[i + axes.length]!] : [0, 1];
     if (input === output && Math.abs(scale - 1) < 1e-9 && region[0] === 0 && region[1] === 1) return [];
-    if (input === 0 && output > 0) throw shapeError(`axis ${axis} of shape ${showShape(shape)} is empty, there is nothing to resize to ${output}`);
+    if (input === 0 && output > 0)
+      throw shapeError(`axis ${axis} of shape ${showShape(shape)} is empty, there is nothing to resize to ${output}`);
     return [{ axis, input, output, scale, coordinate: coordinateOf(request.mode, input, output, scale, region) }];
   });
 };

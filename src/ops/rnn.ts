@@ -9,16 +9,29 @@ import { floats } from './types.ts';
 import { expectShape } from './util.ts';
 
 const common = {
-  X: floats, W: 'X', R: 'X', B: optional('X'), sequence_lens: optional(['int32']), initial_h: optional('X'),
+  X: floats,
+  W: 'X',
+  R: 'X',
+  B: optional('X'),
+  sequence_lens: optional(['int32']),
+  initial_h: optional('X'),
 } as const;
 
 /** x·W + h·R + both biases of a row, before its activation. */
 const preactivation = (step: Step, h: TensorExpr, b: Expr, row: Expr): Expr =>
-  add(add(step.input(b, row), step.recurrent((n, k) => h.at(n, k), b, row)), step.bias(row));
+  add(
+    add(
+      step.input(b, row),
+      step.recurrent((n, k) => h.at(n, k), b, row),
+    ),
+    step.bias(row),
+  );
 
 export const RNN = defineOp({
-  name: 'RNN', since: 14,
-  inputs: common, outputs: { Y: 'X', Y_h: 'X' },
+  name: 'RNN',
+  since: 14,
+  inputs: common,
+  outputs: { Y: 'X', Y_h: 'X' },
   attrs: recurrentAttrs,
   compute: ({ initial_h, ...inputs }, attrs) => {
     const activations = activationsOf(attrs, ['Tanh']);
@@ -37,8 +50,10 @@ export const RNN = defineOp({
 
 /** Gates z (update), r (reset), h (hidden). */
 export const GRU = defineOp({
-  name: 'GRU', since: 14,
-  inputs: common, outputs: { Y: 'X', Y_h: 'X' },
+  name: 'GRU',
+  since: 14,
+  inputs: common,
+  outputs: { Y: 'X', Y_h: 'X' },
   attrs: { ...recurrentAttrs, linear_before_reset: flag(false) },
   compute: ({ initial_h, ...inputs }, attrs) => {
     const activations = activationsOf(attrs, ['Sigmoid', 'Tanh']);
@@ -54,14 +69,25 @@ export const GRU = defineOp({
         const candidate = (b: Expr, j: Expr): Expr => {
           const row = add(j, 2 * hidden);
           const recurrent = attrs.linear_before_reset
-            ? mul(reset(b, j), add(step.recurrent((n, k) => h.at(n, k), b, row), step.bias(row)))
-            : add(step.recurrent((n, k) => mul(reset(n, k), h.at(n, k)), b, row), step.bias(row));
+            ? mul(
+                reset(b, j),
+                add(
+                  step.recurrent((n, k) => h.at(n, k), b, row),
+                  step.bias(row),
+                ),
+              )
+            : add(
+                step.recurrent((n, k) => mul(reset(n, k), h.at(n, k)), b, row),
+                step.bias(row),
+              );
           return g!(step.clipped(add(step.input(b, row), recurrent)));
         };
-        return [compute(h.shape, (b, j) => {
-          const z = update(b!, j!);
-          return add(mul(sub(1, z), candidate(b!, j!)), mul(z, h.at(b!, j!)));
-        })];
+        return [
+          compute(h.shape, (b, j) => {
+            const z = update(b!, j!);
+            return add(mul(sub(1, z), candidate(b!, j!)), mul(z, h.at(b!, j!)));
+          }),
+        ];
       },
     };
     const { Y, last } = recurrence({ ...inputs, initial: { initial_h } }, cell, attrs);
@@ -71,8 +97,10 @@ export const GRU = defineOp({
 
 /** Gates i (input), o (output), f (forget), c (cell); peepholes P stand as i, o, f. */
 export const LSTM = defineOp({
-  name: 'LSTM', since: 14,
-  inputs: { ...common, initial_c: optional('X'), P: optional('X') }, outputs: { Y: 'X', Y_h: 'X', Y_c: 'X' },
+  name: 'LSTM',
+  since: 14,
+  inputs: { ...common, initial_c: optional('X'), P: optional('X') },
+  outputs: { Y: 'X', Y_h: 'X', Y_c: 'X' },
   attrs: { ...recurrentAttrs, input_forget: flag(false) },
   compute: ({ initial_h, initial_c, P, ...inputs }, attrs) => {
     const activations = activationsOf(attrs, ['Sigmoid', 'Tanh', 'Tanh']);

@@ -1,50 +1,58 @@
 /** Pooling of regions of interest: RoiAlign (samples between elements) and MaxRoiPool (whole elements). Source: arXiv 1703.06870, 1504.08083. */
-import { abs, add, and, cast, ceil, clamp, constant, div, floor, ge, gt, le, lt, max, maxOf, min, mul, not, or, rounded, select, sign, sub, sum, type Expr } from '../compiler/expr.ts';
+import {
+  abs,
+  add,
+  and,
+  cast,
+  ceil,
+  clamp,
+  constant,
+  div,
+  floor,
+  ge,
+  gt,
+  lt,
+  max,
+  maxOf,
+  mul,
+  or,
+  rounded,
+  select,
+  sign,
+  sub,
+  sum,
+  type Expr,
+} from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import type { DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { float, int, oneOf, requiredInts } from './attrs.ts';
 import { defineOp, exact } from './define.ts';
+import { cornersAt, isNear, leaves, regionAxis, samplesOf } from './roi-samples.ts';
 import { floats } from './types.ts';
 import { expectShape, shapeError, showShape, valueError } from './util.ts';
 
-/** One spatial axis of a region: where it begins, how wide a bin is, and how many samples a bin has. Tensors over regions. */
-interface RegionAxis {
-  readonly start: TensorExpr;
-  readonly bin: TensorExpr;
-  readonly samples: TensorExpr;
-}
-
-/** Samples of one bin along one axis. */
-interface Samples {
-  /** How many may lie within the picture at most, and the number of the first that does. */
-  readonly most: number;
-  readonly first: Expr;
-  readonly count: Expr;
-  readonly place: (i: Expr) => Expr;
-}
-
 const checkPicture = (x: TensorExpr, rois: TensorExpr, columns: number): void => {
   if (x.rank !== 4) throw shapeError(`'X' has shape ${showShape(x.shape)}, it must be [N, C, H, W]`);
-  if (rois.rank !== 2 || rois.shape[1] !== columns) throw shapeError(`'rois' has shape ${showShape(rois.shape)}, it must be [regions, ${columns}]`);
+  if (rois.rank !== 2 || rois.shape[1] !== columns)
+    throw shapeError(`'rois' has shape ${showShape(rois.shape)}, it must be [regions, ${columns}]`);
 };
 
 /** A number of an image as an index that is always one of the batch. */
 const imageOf = (number: Expr, batch: number): Expr => cast(clamp(number, 0, Math.max(batch - 1, 0)), 'index');
 
-/** The value between elements: zero beyond one element outside of the picture, edge elements up to there. */
-const cornersAt = (place: Expr, extent: number): { low: Expr; high: Expr; part: Expr } => {
-  const inside = clamp(place, 0, extent - 1);
-  const low = floor(inside);
-  return { low: cast(low, 'index'), high: cast(min(add(low, 1), extent - 1), 'index'), part: sub(inside, low) };
-};
-
 export const RoiAlign = defineOp({
-  name: 'RoiAlign', since: 16,
-  inputs: { X: floats, rois: 'X', batch_indices: ['int64'] }, outputs: { Y: 'X' },
+  name: 'RoiAlign',
+  since: 16,
+  inputs: { X: floats, rois: 'X', batch_indices: ['int64'] },
+  outputs: { Y: 'X' },
   attrs: {
-    coordinate_transformation_mode: oneOf('half_pixel', 'output_half_pixel'), mode: oneOf('avg', 'max'),
-    output_height: int(1), output_width: int(1), sampling_ratio: int(0), spatial_scale: float(1),
+    coordinate_transformation_mode: oneOf('half_pixel', 'output_half_pixel'),
+    mode: oneOf('avg', 'max'),
+    output_height: int(1),
+    output_width: int(1),
+    sampling_ratio: int(0),
+    spatial_scale: float(1),
   },
   compute: ({ X, rois, batch_indices }, attrs) => {
     checkPicture(X, rois, 4);
@@ -52,42 +60,17 @@ export const RoiAlign = defineOp({
     const regions = rois.shape[0]!;
     expectShape(batch_indices.shape, [regions], 'batch_indices');
     const { output_height, output_width, sampling_ratio: ratio, spatial_scale } = attrs;
-    if (output_height < 0 || output_width < 0 || ratio < 0) throw new FlagosError('FLAGOS_E_ATTRIBUTE', 'output extents and sampling_ratio must not be negative');
+    if (output_height < 0 || output_width < 0 || ratio < 0)
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', 'output extents and sampling_ratio must not be negative');
     if (height * width === 0) throw shapeError(`'X' of shape ${showShape(X.shape)} has no elements to sample`);
     const half = attrs.coordinate_transformation_mode === 'half_pixel';
     const wide: DType = X.dtype === 'float64' ? 'float64' : 'float32';
 
-    // How many samples a bin has jumps with its width, so the width is rounded where every implementation rounds it.
-    const axisOf = (low: number, bins: number): RegionAxis => {
-      const edge = (r: Expr, column: number): Expr => {
-        const scaled = rounded(mul(cast(rois.at(r, column), wide), spatial_scale));
-        return half ? rounded(sub(scaled, 0.5)) : scaled;
-      };
-      const bin = compute([regions], (r) => {
-        const length = rounded(sub(edge(r!, low + 2), edge(r!, low)));
-        return rounded(div(half ? length : max(length, 1), bins));
-      });
-      return {
-        bin, start: compute([regions], (r) => edge(r!, low)),
-        samples: compute([regions], (r) => (ratio > 0 ? constant(ratio, wide) : max(ceil(bin.at(r!)), 0))),
-      };
-    };
-    const [rows, columns] = [axisOf(1, output_height), axisOf(0, output_width)];
-
-    const samplesOf = ({ start, bin, samples }: RegionAxis, extent: number, r: Expr, p: Expr): Samples => {
-      const [size, count] = [bin.at(r), samples.at(r)];
-      const begin = add(start.at(r), mul(cast(p, wide), size));
-      const step = div(size, count);
-      // Samples stand at most one element apart and more than half of one, so no more than this lie within the picture.
-      const most = ratio > 0 ? ratio : 2 * extent + 5;
-      const before = floor(sub(div(sub(-1, begin), step), 1));
-      return { most, count, first: ratio > 0 ? constant(0, wide) : max(before, 0), place: (i) => add(begin, div(mul(add(i, 0.5), size), count)) };
-    };
-    const isNear = (place: Expr, extent: number): Expr => and(ge(place, -1), le(place, extent));
-
+    const region = { rois, regions, half, ratio, scale: spatial_scale, dtype: wide };
+    const [rows, columns] = [regionAxis(region, 1, output_height), regionAxis(region, 0, output_width)];
     return compute([regions, channels, output_height, output_width], (r, c, ph, pw) => {
       const image = imageOf(batch_indices.at(r!), batch);
-      const [ys, xs] = [samplesOf(rows, height, r!, ph!), samplesOf(columns, width, r!, pw!)];
+      const [ys, xs] = [samplesOf(region, rows, height, r!, ph!), samplesOf(region, columns, width, r!, pw!)];
       const overRows = attrs.mode === 'avg' ? sum : maxOf;
       const none = constant(attrs.mode === 'avg' ? 0 : -Infinity, wide);
       const total = overRows(ys.most, (i) => {
@@ -101,19 +84,24 @@ export const RoiAlign = defineOp({
           const at = (a: Expr, b: Expr): Expr => cast(X.at(image, c!, a, b), wide);
           const [top, left] = [sub(1, v.part), sub(1, h.part)];
           const corners = [
-            mul(mul(top, left), at(v.low, h.low)), mul(mul(top, h.part), at(v.low, h.high)),
-            mul(mul(v.part, left), at(v.high, h.low)), mul(mul(v.part, h.part), at(v.high, h.high)),
+            mul(mul(top, left), at(v.low, h.low)),
+            mul(mul(top, h.part), at(v.low, h.high)),
+            mul(mul(v.part, left), at(v.high, h.low)),
+            mul(mul(v.part, h.part), at(v.high, h.high)),
           ];
           // The largest weighted corner, not the largest sample: so it is specified by what everyone does.
-          return select(and(lt(column, xs.count), isNear(x, width)), corners.reduce((a, b) => (attrs.mode === 'avg' ? add(a, b) : max(a, b))), none);
+          return select(
+            and(lt(column, xs.count), isNear(x, width)),
+            corners.reduce((a, b) => (attrs.mode === 'avg' ? add(a, b) : max(a, b))),
+            none,
+          );
         });
         return select(and(lt(row, ys.count), isNear(y, height)), inRow, none);
       });
       const samples = mul(ys.count, xs.count);
       if (attrs.mode === 'avg') return cast(div(total, max(samples, 1)), X.dtype);
       // A sample away from the picture counts as 0, and so does a bin without samples.
-      const away = (s: Samples, extent: number): Expr => or(not(isNear(s.place(constant(0, wide)), extent)), not(isNear(s.place(sub(s.count, 1)), extent)));
-      const someZero = or(or(away(ys, height), away(xs, width)), lt(samples, 1));
+      const someZero = or(or(leaves(ys, height), leaves(xs, width)), lt(samples, 1));
       return cast(select(someZero, max(total, 0), total), X.dtype);
     });
   },
@@ -123,18 +111,20 @@ export const RoiAlign = defineOp({
   },
 });
 
-const not1 = (e: Expr): Expr => select(e, constant(false, 'bool'), constant(true, 'bool'));
-
 /** To the nearest whole number, halves away from zero: what C's round does. */
 const roundAway = (e: Expr): Expr => mul(sign(e), floor(add(abs(e), 0.5)));
 
 export const MaxRoiPool = defineOp({
-  name: 'MaxRoiPool', since: 1, accuracy: exact,
-  inputs: { X: floats, rois: 'X' }, outputs: { Y: 'X' },
+  name: 'MaxRoiPool',
+  since: 1,
+  accuracy: exact,
+  inputs: { X: floats, rois: 'X' },
+  outputs: { Y: 'X' },
   attrs: { pooled_shape: requiredInts(), spatial_scale: float(1) },
   compute: ({ X, rois }, { pooled_shape: pooled, spatial_scale }) => {
     checkPicture(X, rois, 5);
-    if (pooled.length !== 2 || pooled.some((d) => d < 1)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'pooled_shape' is ${showShape(pooled)}, it must be two positive numbers`);
+    if (pooled.length !== 2 || pooled.some((d) => d < 1))
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'pooled_shape' is ${showShape(pooled)}, it must be two positive numbers`);
     const [batch, channels, height, width] = X.shape as [number, number, number, number];
     const regions = rois.shape[0]!;
     const wide: DType = X.dtype === 'float64' ? 'float64' : 'float32';
@@ -144,7 +134,10 @@ export const MaxRoiPool = defineOp({
       const start = edge(low);
       const size = rounded(div(max(add(sub(edge(low + 2), start), 1), 1), bins));
       const at = cast(p, wide);
-      return [clamp(add(floor(rounded(mul(at, size))), start), 0, extent), clamp(add(ceil(rounded(mul(add(at, 1), size))), start), 0, extent)];
+      return [
+        clamp(add(floor(rounded(mul(at, size))), start), 0, extent),
+        clamp(add(ceil(rounded(mul(add(at, 1), size))), start), 0, extent),
+      ];
     };
     return compute([regions, channels, ...pooled], (r, c, ph, pw) => {
       const image = imageOf(rois.at(r!, 0), batch);
@@ -153,7 +146,12 @@ export const MaxRoiPool = defineOp({
       const between = (i: Expr, from: Expr, to: Expr): Expr => and(ge(cast(i, wide), from), lt(cast(i, wide), to));
       const lowest = constant(-Infinity, X.dtype);
       const largest = maxOf(height, (y) =>
-        select(between(y!, top, bottom), maxOf(width, (x) => select(between(x!, left, right), X.at(image, c!, y!, x!), lowest)), lowest));
+        select(
+          between(y!, top, bottom),
+          maxOf(width, (x) => select(between(x!, left, right), X.at(image, c!, y!, x!), lowest)),
+          lowest,
+        ),
+      );
       return select(and(gt(bottom, top), gt(right, left)), largest, 0);
     });
   },

@@ -1,5 +1,5 @@
 /** Rotary position embedding: pairs of a head's elements turned by an angle that grows with the position. Source: arXiv 2104.09864. */
-import { add, cast, clamp, constant, eq, floordiv, floormod, lt, mul, select, sub, type Expr, type Operand } from '../compiler/expr.ts';
+import { add, cast, clamp, eq, floordiv, floormod, ge, index, lt, mul, select, sub, type Expr, type Operand } from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { FlagosError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -27,7 +27,7 @@ interface Rotation {
 export const rotated = (x: Readable, { cos, sin, size, interleaved }: Rotation): Readable => {
   const half = size / 2;
   const turn = (b: Expr, h: Operand, i: Expr, d: Expr): Expr => {
-    const second = interleaved ? eq(floormod(d, 2), 1) : sub0(d, half);
+    const second = interleaved ? eq(floormod(d, 2), 1) : ge(d, half);
     const pair = interleaved ? floordiv(d, 2) : select(second, sub(d, half), d);
     const [c, s] = [cos(b, i, pair), sin(b, i, pair)];
     const first = x.at(b, h, i, interleaved ? mul(pair, 2) : pair);
@@ -37,28 +37,28 @@ export const rotated = (x: Readable, { cos, sin, size, interleaved }: Rotation):
   return {
     shape: x.shape,
     at: (b, h, i, d) => {
-      const at = [b!, i!, d!].map((e) => (typeof e === 'object' ? e : constant(e, 'index'))) as [Expr, Expr, Expr];
-      const turned = turn(at[0], h!, at[1], at[2]);
-      return size === x.shape[3] ? turned : select(lt(at[2], size), turned, x.at(b!, h!, i!, d!));
+      const element = index(d!);
+      const turned = turn(index(b!), h!, index(i!), element);
+      return size === x.shape[3] ? turned : select(lt(element, size), turned, x.at(b!, h!, i!, d!));
     },
   };
 };
-
-/** d ≥ half. */
-const sub0 = (d: Expr, half: number): Expr => eq(lt(d, half), false);
 
 /** Size of the turned part: what the attribute says, or the whole head. @throws FLAGOS_E_SHAPE, FLAGOS_E_ATTRIBUTE */
 export const rotarySize = (given: number, head: number): number => {
   const size = given === 0 ? head : given;
   if (size < 0 || size > head || size % 2 !== 0) {
-    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `${size} elements of a head of ${head} cannot be turned in pairs`, { hint: "see 'rotary_embedding_dim'" });
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `${size} elements of a head of ${head} cannot be turned in pairs`, {
+      hint: "see 'rotary_embedding_dim'",
+    });
   }
   return size;
 };
 
 /** Reads a table [positions, pairs] at the position that `at` gives, kept within the table. @throws FLAGOS_E_SHAPE */
 export const angleTable = (table: TensorExpr, pairs: number, name: string, at: (b: Expr, i: Expr) => Expr): AngleReader => {
-  if (table.rank !== 2 || table.shape[1] !== pairs) throw shapeError(`'${name}' has shape ${showShape(table.shape)}, it must be [positions, ${pairs}]`);
+  if (table.rank !== 2 || table.shape[1] !== pairs)
+    throw shapeError(`'${name}' has shape ${showShape(table.shape)}, it must be [positions, ${pairs}]`);
   const last = Math.max(table.shape[0]! - 1, 0);
   return (b, i, r) => table.at(cast(clamp(at(b, i), 0, last), 'index'), r);
 };
@@ -79,15 +79,17 @@ const inShapeOf = (x: TensorExpr, heads: Readable): TensorExpr => {
 };
 
 /** @throws FLAGOS_E_VALUE for a position the tables do not have. */
-const checkPositions = (positions: Tensor | undefined, table: Tensor, first = 0): void => {
+const checkPositions = (positions: Tensor | undefined, table: Tensor): void => {
   const count = table.dims[0]!;
-  const bad = positions?.toNumbers().find((p) => p + first < 0 || p + first >= count);
-  if (bad !== undefined) throw valueError(`position ${bad + first} is outside of the tables of ${count} positions`);
+  const bad = positions?.toNumbers().find((p) => p < 0 || p >= count);
+  if (bad !== undefined) throw valueError(`position ${bad} is outside of the tables of ${count} positions`);
 };
 
 export const RotaryEmbedding = defineOp({
-  name: 'RotaryEmbedding', since: 23,
-  inputs: { X: types, cos_cache: 'X', sin_cache: 'X', position_ids: optional(['int64']) }, outputs: { Y: 'X' },
+  name: 'RotaryEmbedding',
+  since: 23,
+  inputs: { X: types, cos_cache: 'X', sin_cache: 'X', position_ids: optional(['int64']) },
+  outputs: { Y: 'X' },
   attrs: { interleaved: flag(false), num_heads: optionalInt(), rotary_embedding_dim: int(0) },
   compute: ({ X, cos_cache, sin_cache, position_ids: positions }, { interleaved, num_heads, rotary_embedding_dim }) => {
     const heads = headsOf(X, num_heads);
@@ -106,8 +108,11 @@ export const RotaryEmbedding = defineOp({
 
 /** onnxruntime's: positions are per token, or one number from which they count up. */
 export const MsRotaryEmbedding = defineOp({
-  name: 'RotaryEmbedding', domain: 'com.microsoft', since: 1,
-  inputs: { input: types, position_ids: ['int64'], cos_cache: 'input', sin_cache: 'input' }, outputs: { output: 'input' },
+  name: 'RotaryEmbedding',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { input: types, position_ids: ['int64'], cos_cache: 'input', sin_cache: 'input' },
+  outputs: { output: 'input' },
   attrs: { interleaved: flag(false), is_packed_batching: flag(false), num_heads: int(0), rotary_embedding_dim: int(0), scale: float(1) },
   compute: ({ input, position_ids: positions, cos_cache, sin_cache }, attrs) => {
     const pairsGiven = cos_cache.shape.at(-1) ?? 0;

@@ -9,6 +9,9 @@ export const runExpression = (inputs: readonly Tensor[], make: (...x: TensorExpr
   const args = inputs.map((t, i) => new InputTensor(`x${i}`, t.dtype, t.dims));
   const made = make(...args);
   const result = Tensor.zeros(made.dtype, made.shape);
-  renderJs(lower(args, [made])).run(inputs.map((t) => t.data), [result.data]);
+  renderJs(lower(args, [made])).run(
+    inputs.map((t) => t.data),
+    [result.data],
+  );
   return result;
 };

@@ -2,7 +2,7 @@
 import { broadcastShapes } from '../compiler/tensor-expr.ts';
 import { FlagosError } from '../core/errors.ts';
 import { sizeOf, stridesOf, Tensor } from '../core/tensor.ts';
-import { flag, oneOf, optionalInt, optionalString, optionalStrings, string } from './attrs.ts';
+import { flag, oneOf, optionalInt, optionalString, optionalStrings } from './attrs.ts';
 import { defineOp } from './define.ts';
 import { matcherOf } from './re2/match.ts';
 import { shapeError, showShape } from './util.ts';

@@ -43,7 +43,13 @@ export interface Windows {
 const attributeError = (reason: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', reason);
 
 /** An attribute with a number per spatial axis. @throws FLAGOS_E_ATTRIBUTE */
-export const perAxis = (given: readonly number[] | undefined, length: number, fallback: number, least: number, name: string): readonly number[] => {
+export const perAxis = (
+  given: readonly number[] | undefined,
+  length: number,
+  fallback: number,
+  least: number,
+  name: string,
+): readonly number[] => {
   const list = given ?? Array.from({ length }, () => fallback);
   if (list.length !== length) throw attributeError(`attribute '${name}' is ${showShape(list)}, it must have ${length} numbers`);
   const low = list.find((n) => n < least);
@@ -85,7 +91,15 @@ export const layWindows = (image: readonly number[], kernel: readonly number[], 
     const last = Math.ceil(free / stride);
     return { count: last * stride >= extent + begin ? last : last + 1, begin, end };
   });
-  return { image, kernel, dilations, strides, count: placed.map((p) => p.count), begin: placed.map((p) => p.begin), end: placed.map((p) => p.end) };
+  return {
+    image,
+    kernel,
+    dilations,
+    strides,
+    count: placed.map((p) => p.count),
+    begin: placed.map((p) => p.begin),
+    end: placed.map((p) => p.end),
+  };
 };
 
 /** A point of a window: where it is in the image, and whether it is inside of it at all. */

@@ -63,7 +63,8 @@ const compareInputs = (record: OpRecord, schema: Schema): string[] => {
     if (foreign.length) said.push(`input ${name} allows ${list(foreign)}, officially not`);
     const like = schema.inputs.find((p) => p[0] === spec.types);
     if (typeof spec.types === 'string' && like?.[2] !== parameter) said.push(`input ${name} shares the type of ${spec.types}, officially not`);
-    const first = schema.inputs.findIndex((p) => p[2] === parameter);
+    // Inputs that decide shapes are read by value, whatever integer type they have.
+    const first = spec.role === 'value' ? i : schema.inputs.findIndex((p) => p[2] === parameter);
     if (first < i && typeof spec.types !== 'string' && elementTypes(set).length > 1 && !parameter.startsWith('tensor(')) {
       said.push(`input ${name} officially shares the type of ${schema.inputs[first]![0]}`);
     }

@@ -9,7 +9,9 @@ export interface Positional {
   readonly help: string;
 }
 export type Positionals = Readonly<Record<string, Positional>>;
-export type ArgumentsOf<P extends Positionals> = { readonly [K in keyof P]: P[K] extends { readonly optional: false } ? string : string | undefined };
+export type ArgumentsOf<P extends Positionals> = {
+  readonly [K in keyof P]: P[K] extends { readonly optional: false } ? string : string | undefined;
+};
 
 export const required = (help: string): { readonly optional: false; readonly help: string } => ({ optional: false, help });
 export const optional = (help: string): { readonly optional: true; readonly help: string } => ({ optional: true, help });
@@ -85,6 +87,10 @@ export const defineCommand = <const P extends Positionals, const O extends Optio
   internal: definition.internal ?? false,
   invoke: (given, io) => {
     const args = Object.fromEntries(Object.keys(definition.args).map((name, i) => [name, given.positionals[i]])) as ArgumentsOf<P>;
-    return definition.run({ args, options: { ...valuesOf(definition.options, given.options), ...valuesOf(commonOptions, given.options) }, io });
+    return definition.run({
+      args,
+      options: { ...valuesOf(definition.options, given.options), ...valuesOf(commonOptions, given.options) },
+      io,
+    });
   },
 });

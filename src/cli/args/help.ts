@@ -20,11 +20,13 @@ type Row = readonly [left: string, right: string];
 
 const rows = (entries: readonly Row[], io: Io): string => {
   const column = Math.min(34, Math.max(...entries.map(([l]) => l.length)) + 4);
-  return entries.map(([left, right]) => {
-    const body = wrap(right, Math.min(io.width, 120), ' '.repeat(column)).slice(column);
-    const gap = left.length + 3 > column ? `\n${' '.repeat(column)}` : ' '.repeat(column - 2 - left.length);
-    return `  ${io.paint.cyan(left)}${gap}${body}`;
-  }).join('\n');
+  return entries
+    .map(([left, right]) => {
+      const body = wrap(right, Math.min(io.width, 120), ' '.repeat(column)).slice(column);
+      const gap = left.length + 3 > column ? `\n${' '.repeat(column)}` : ' '.repeat(column - 2 - left.length);
+      return `  ${io.paint.cyan(left)}${gap}${body}`;
+    })
+    .join('\n');
 };
 
 const optionRows = (options: Options): Row[] =>
@@ -34,7 +36,9 @@ const optionRows = (options: Options): Row[] =>
   ]);
 
 const usageOf = (command: Command): string => {
-  const args = Object.entries(command.args).map(([name, p]) => (p.optional ? ` [${name}]` : ` <${name}>`)).join('');
+  const args = Object.entries(command.args)
+    .map(([name, p]) => (p.optional ? ` [${name}]` : ` <${name}>`))
+    .join('');
   return `flagos ${command.name}${args} [options]`;
 };
 
@@ -43,15 +47,21 @@ const heading = (io: Io, title: string): string => io.paint.bold(title);
 export const commandHelp = (command: Command, io: Io): string => {
   const shared = new Set(command.groups.flatMap((g) => Object.keys(g.options)));
   const own = Object.fromEntries(Object.entries(command.options).filter(([name]) => !shared.has(name)));
-  const sections = [
-    `${heading(io, usageOf(command))}\n\n${wrap(command.about ?? command.summary, Math.min(io.width, 120), '')}`,
-  ];
+  const sections = [`${heading(io, usageOf(command))}\n\n${wrap(command.about ?? command.summary, Math.min(io.width, 120), '')}`];
   const args = Object.entries(command.args);
-  if (args.length > 0) sections.push(`${heading(io, 'Arguments')}\n${rows(args.map(([name, p]) => [p.optional ? `[${name}]` : `<${name}>`, p.help]), io)}`);
+  if (args.length > 0)
+    sections.push(
+      `${heading(io, 'Arguments')}\n${rows(
+        args.map(([name, p]) => [p.optional ? `[${name}]` : `<${name}>`, p.help]),
+        io,
+      )}`,
+    );
   if (Object.keys(own).length > 0) sections.push(`${heading(io, 'Options')}\n${rows(optionRows(own), io)}`);
   for (const group of command.groups) sections.push(`${heading(io, group.title)}\n${rows(optionRows(group.options), io)}`);
   sections.push(`${heading(io, 'Common')}\n${rows(optionRows(commonOptions), io)}`);
-  sections.push(`${heading(io, 'Examples')}\n${command.examples.map(([line, what]) => `  ${io.paint.dim(`# ${what}`)}\n  ${line}`).join('\n')}`);
+  sections.push(
+    `${heading(io, 'Examples')}\n${command.examples.map(([line, what]) => `  ${io.paint.dim(`# ${what}`)}\n  ${line}`).join('\n')}`,
+  );
   return `${sections.join('\n\n')}\n`;
 };
 
@@ -61,10 +71,22 @@ export const overview = (commands: readonly Command[], version: string, io: Io):
   return [
     `${heading(io, 'flagos')} ${version}: AI models on the chips this machine has, each op on the kernel that is right and fast.`,
     `${heading(io, 'Usage')}\n  flagos <verb> [arguments] [options]`,
-    `${heading(io, 'Verbs')}\n${rows(shown.map((c) => [c.name, c.summary]), io)}`,
-    `${heading(io, 'Options')}\n${rows([['-h, --help', 'print this help; flagos <verb> --help for that of a verb'], ['-v, --version', 'print the version']], io)}`,
+    `${heading(io, 'Verbs')}\n${rows(
+      shown.map((c) => [c.name, c.summary]),
+      io,
+    )}`,
+    `${heading(io, 'Options')}\n${rows(
+      [
+        ['-h, --help', 'print this help; flagos <verb> --help for that of a verb'],
+        ['-v, --version', 'print the version'],
+      ],
+      io,
+    )}`,
     `${heading(io, 'Examples')}\n${examples.map(([line, what]) => `  ${io.paint.dim(`# ${what}`)}\n  ${line}`).join('\n')}`,
     'Exit codes: 0 all is well, 1 what was checked failed, 2 the command could not be done as it was given.',
     '',
-  ].join('\n\n').trimEnd().concat('\n');
+  ]
+    .join('\n\n')
+    .trimEnd()
+    .concat('\n');
 };

@@ -23,23 +23,49 @@ export type Options = Readonly<Record<string, Option<unknown>>>;
 export type ValuesOf<O extends Options> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
 /** A wrong use of the command line: exit code 2. */
-export const usageError = (reason: string, hint?: string): FlagosError => new FlagosError('FLAGOS_E_USAGE', reason, hint === undefined ? {} : { hint });
+export const usageError = (reason: string, hint?: string): FlagosError =>
+  new FlagosError('FLAGOS_E_USAGE', reason, hint === undefined ? {} : { hint });
 
 export const flag = (help: string, short?: string): Option<boolean> => ({
-  flag: true, many: true, value: '', help, ...(short === undefined ? {} : { short }), read: (given) => given.length > 0,
+  flag: true,
+  many: true,
+  value: '',
+  help,
+  ...(short === undefined ? {} : { short }),
+  read: (given) => given.length > 0,
 });
 
 export const text = (value: string, help: string, short?: string): Option<string | undefined> => ({
-  flag: false, many: false, value, help, ...(short === undefined ? {} : { short }), read: (given) => given[0],
+  flag: false,
+  many: false,
+  value,
+  help,
+  ...(short === undefined ? {} : { short }),
+  read: (given) => given[0],
 });
 
 /** May be given several times. */
-export const texts = (value: string, help: string): Option<readonly string[]> => ({ flag: false, many: true, value, help, read: (given) => given });
+export const texts = (value: string, help: string): Option<readonly string[]> => ({
+  flag: false,
+  many: true,
+  value,
+  help,
+  read: (given) => given,
+});
 
 /** Names in one value, separated by commas; undefined if it was not given. */
 export const list = (value: string, help: string): Option<readonly string[] | undefined> => ({
-  flag: false, many: true, value, help,
-  read: (given) => (given.length === 0 ? undefined : given.flatMap((g) => g.split(',')).map((g) => g.trim()).filter((g) => g !== '')),
+  flag: false,
+  many: true,
+  value,
+  help,
+  read: (given) =>
+    given.length === 0
+      ? undefined
+      : given
+          .flatMap((g) => g.split(','))
+          .map((g) => g.trim())
+          .filter((g) => g !== ''),
 });
 
 const numberOf = (given: string, name: string): number => {
@@ -50,7 +76,10 @@ const numberOf = (given: string, name: string): number => {
 
 /** A whole number of at least `least`; undefined if it was not given. */
 export const integer = (value: string, help: string, least = 0): Option<number | undefined> => ({
-  flag: false, many: false, value, help,
+  flag: false,
+  many: false,
+  value,
+  help,
   read: ([given], name) => {
     if (given === undefined) return undefined;
     const n = numberOf(given, name);
@@ -61,7 +90,10 @@ export const integer = (value: string, help: string, least = 0): Option<number |
 
 /** A number that is not negative; undefined if it was not given. */
 export const real = (value: string, help: string): Option<number | undefined> => ({
-  flag: false, many: false, value, help,
+  flag: false,
+  many: false,
+  value,
+  help,
   read: ([given], name) => {
     if (given === undefined) return undefined;
     const n = numberOf(given, name);
@@ -72,7 +104,10 @@ export const real = (value: string, help: string): Option<number | undefined> =>
 
 /** One of a few words; undefined if it was not given. */
 export const choice = <const W extends readonly string[]>(words: W, help: string): Option<W[number] | undefined> => ({
-  flag: false, many: false, value: words.join('|'), help,
+  flag: false,
+  many: false,
+  value: words.join('|'),
+  help,
   read: ([given], name) => {
     if (given === undefined) return undefined;
     const word = words.find((w) => w === given);
@@ -84,7 +119,10 @@ export const choice = <const W extends readonly string[]>(words: W, help: string
 
 /** `name=value` pairs, given several times. */
 export const pairs = (value: string, help: string): Option<ReadonlyMap<string, string>> => ({
-  flag: false, many: true, value, help,
+  flag: false,
+  many: true,
+  value,
+  help,
   read: (given, name) => {
     const map = new Map<string, string>();
     for (const one of given) {

@@ -8,10 +8,17 @@ import { checkPositionals, parseCommand } from './parse.ts';
 
 let seen: unknown;
 const command = defineCommand({
-  name: 'bake', summary: 'bakes', args: { cake: required('which cake'), where: optional('which oven') },
+  name: 'bake',
+  summary: 'bakes',
+  args: { cake: required('which cake'), where: optional('which oven') },
   options: {
-    heat: integer('<n>', 'degrees', 1), size: real('<r>', 'of the cake'), shape: pairs('<name>=<dims>', 'forms'), kind: choice(['soft', 'crisp'], 'how'),
-    names: list('<names>', 'guests'), fast: flag('hurry', 'f'), note: text('<text>', 'a note'),
+    heat: integer('<n>', 'degrees', 1),
+    size: real('<r>', 'of the cake'),
+    shape: pairs('<name>=<dims>', 'forms'),
+    kind: choice(['soft', 'crisp'], 'how'),
+    names: list('<names>', 'guests'),
+    fast: flag('hurry', 'f'),
+    note: text('<text>', 'a note'),
   },
   examples: [['flagos bake apple', 'an apple cake']],
   run: async ({ args, options }) => {
@@ -40,17 +47,51 @@ const failure = (...argv: string[]): { reason: string; hint: string | undefined 
 
 describe('parseCommand', () => {
   it('reads every kind of option, in any order, in both forms', async () => {
-    expect(await invoke('apple', '--heat=200', '-f', '--shape', 'x=1x2', '--names', 'a, b', '--shape=y=3', '--names', 'c', 'left', '--size', '1e-3', '--kind', 'crisp', '--note=--odd')).toEqual({
+    expect(
+      await invoke(
+        'apple',
+        '--heat=200',
+        '-f',
+        '--shape',
+        'x=1x2',
+        '--names',
+        'a, b',
+        '--shape=y=3',
+        '--names',
+        'c',
+        'left',
+        '--size',
+        '1e-3',
+        '--kind',
+        'crisp',
+        '--note=--odd',
+      ),
+    ).toEqual({
       args: { cake: 'apple', where: 'left' },
       options: {
-        heat: 200, size: 1e-3, shape: new Map([['x', '1x2'], ['y', '3']]), kind: 'crisp', names: ['a', 'b', 'c'], fast: true, note: '--odd',
-        json: false, progress: false, debug: false, help: false,
+        heat: 200,
+        size: 1e-3,
+        shape: new Map([
+          ['x', '1x2'],
+          ['y', '3'],
+        ]),
+        kind: 'crisp',
+        names: ['a', 'b', 'c'],
+        fast: true,
+        note: '--odd',
+        json: false,
+        progress: false,
+        debug: false,
+        help: false,
       },
     });
   });
 
   it('leaves out what was not given', async () => {
-    expect(await invoke('apple')).toMatchObject({ args: { cake: 'apple', where: undefined }, options: { heat: undefined, names: undefined, fast: false, shape: new Map() } });
+    expect(await invoke('apple')).toMatchObject({
+      args: { cake: 'apple', where: undefined },
+      options: { heat: undefined, names: undefined, fast: false, shape: new Map() },
+    });
   });
 
   it('takes what follows -- as it is', async () => {
@@ -81,7 +122,17 @@ describe('parseCommand', () => {
 describe('help', () => {
   it('names every argument, option and example', () => {
     const help = commandHelp(command, testIo());
-    for (const part of ['flagos bake <cake> [where] [options]', 'which cake', '--heat <n>', '-f, --fast', '--kind soft|crisp', '--json', '# an apple cake', 'flagos bake apple']) expect(help).toContain(part);
+    for (const part of [
+      'flagos bake <cake> [where] [options]',
+      'which cake',
+      '--heat <n>',
+      '-f, --fast',
+      '--kind soft|crisp',
+      '--json',
+      '# an apple cake',
+      'flagos bake apple',
+    ])
+      expect(help).toContain(part);
   });
 
   it('wraps words, and leaves one too long for a line alone on it', () => {

@@ -11,10 +11,16 @@ export const allOptions = (command: Command): Options => ({ ...command.options, 
 export const parseCommand = (command: Command, argv: readonly string[]): Given => {
   const options = allOptions(command);
   const { tokens } = parseArgs({
-    args: [...argv], strict: false, allowPositionals: true, tokens: true,
-    options: Object.fromEntries(Object.entries(options).map(([name, o]) => [
-      name, { type: o.flag ? 'boolean' as const : 'string' as const, multiple: true, ...(o.short === undefined ? {} : { short: o.short }) },
-    ])),
+    args: [...argv],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: Object.fromEntries(
+      Object.entries(options).map(([name, o]) => [
+        name,
+        { type: o.flag ? ('boolean' as const) : ('string' as const), multiple: true, ...(o.short === undefined ? {} : { short: o.short }) },
+      ]),
+    ),
   });
   const found = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -30,13 +36,18 @@ export const parseCommand = (command: Command, argv: readonly string[]): Given =
     if (option.flag && token.value !== undefined) throw usageError(`--${token.name} takes no value`, more);
     // A value that is spelled like one of our options was forgotten, not meant.
     const swallowed = !token.inlineValue && token.value?.startsWith('--') === true;
-    if (!option.flag && (token.value === undefined || swallowed)) throw usageError(`--${token.name} needs a value: --${token.name} ${option.value}`, more);
+    if (!option.flag && (token.value === undefined || swallowed))
+      throw usageError(`--${token.name} needs a value: --${token.name} ${option.value}`, more);
     const known = found.get(token.name) ?? [];
     if (known.length > 0 && !option.many) throw usageError(`--${token.name} is given twice`);
     found.set(token.name, [...known, token.value ?? '']);
   }
   const names = Object.keys(command.args);
-  if (positionals.length > names.length) throw usageError(`flagos ${command.name} takes ${names.length === 0 ? 'no arguments' : `at most ${names.length} arguments`}; '${positionals[names.length]!}' is too many`, more);
+  if (positionals.length > names.length)
+    throw usageError(
+      `flagos ${command.name} takes ${names.length === 0 ? 'no arguments' : `at most ${names.length} arguments`}; '${positionals[names.length]!}' is too many`,
+      more,
+    );
   return { positionals: names.map((_, i) => positionals[i]), options: found };
 };
 

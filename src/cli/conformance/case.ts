@@ -59,12 +59,24 @@ const oneLine = (thrown: unknown): string => {
 };
 
 /** Failures that mean the model was refused, as opposed to stopped half way. */
-const refusals = new Set(['FLAGOS_E_NO_KERNEL', 'FLAGOS_E_MODEL_FORMAT', 'FLAGOS_E_MODEL_INVALID', 'FLAGOS_E_MODEL_UNSUPPORTED', 'FLAGOS_E_UNKNOWN_OP']);
+const refusals = new Set([
+  'FLAGOS_E_NO_KERNEL',
+  'FLAGOS_E_MODEL_FORMAT',
+  'FLAGOS_E_MODEL_INVALID',
+  'FLAGOS_E_MODEL_UNSUPPORTED',
+  'FLAGOS_E_UNKNOWN_OP',
+]);
 
 /** Runs a case folder. Never throws: whatever happens is the result. */
 export const runCase = async (root: string, name: string, runner: Runner, tolerance: Tolerance): Promise<CaseResult> => {
   const start = performance.now();
-  const result = (status: Status, reason?: string, kernels?: readonly string[]): CaseResult => ({ name, status, reason, ms: Math.round(performance.now() - start), kernels });
+  const result = (status: Status, reason?: string, kernels?: readonly string[]): CaseResult => ({
+    name,
+    status,
+    reason,
+    ms: Math.round(performance.now() - start),
+    kernels,
+  });
   const folder = join(root, name);
   let loaded: Loaded | undefined;
   try {
@@ -75,7 +87,8 @@ export const runCase = async (root: string, name: string, runner: Runner, tolera
       const actual = await loaded.run(set.inputs);
       for (const [i, expected] of set.outputs.entries()) {
         const { ok, problem } = compareValues(actual[i], expected, tolerance);
-        if (!ok) return result('fail', `${set.name}: output '${model.graph.outputs[i]?.name ?? i}' ${problem ?? 'differs'}`, loaded.kernels?.());
+        if (!ok)
+          return result('fail', `${set.name}: output '${model.graph.outputs[i]?.name ?? i}' ${problem ?? 'differs'}`, loaded.kernels?.());
       }
     }
     return sets.length === 0 ? result('error', 'the case has no data sets') : result('pass', undefined, loaded.kernels?.());

@@ -111,7 +111,10 @@ export const runPool = async (names: readonly string[], { program, setup, jobs, 
       const { message, code, hint } = answer.failed;
       throw new FlagosError(isCode(code) ? code : 'FLAGOS_E_INTERNAL', message, hint === undefined ? {} : { hint });
     }
-    throw new FlagosError('FLAGOS_E_INTERNAL', answer === 'late' ? 'a child process did not get ready' : `a child process ended before it was ready: ${worker.obituary}`);
+    throw new FlagosError(
+      'FLAGOS_E_INTERNAL',
+      answer === 'late' ? 'a child process did not get ready' : `a child process ended before it was ready: ${worker.obituary}`,
+    );
   };
 
   const lane = async (): Promise<void> => {

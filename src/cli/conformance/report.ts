@@ -20,16 +20,29 @@ export const reportJson = (results: readonly CaseResult[], root: string): unknow
 
 /** Reasons may be pages long; --verbose and --json give all of it. */
 const REASON = 240;
-const shortened = (reason: string, verbose: boolean): string => (verbose || reason.length <= REASON ? reason : `${reason.slice(0, REASON)}…`);
+const shortened = (reason: string, verbose: boolean): string =>
+  verbose || reason.length <= REASON ? reason : `${reason.slice(0, REASON)}…`;
 
 const kinds: readonly Status[] = ['fail', 'load', 'error', 'crash', 'timeout'];
 const meaning: Readonly<Partial<Record<Status, string>>> = {
-  fail: 'wrong output', load: 'model refused', error: 'stopped while running', crash: 'process ended', timeout: 'took too long',
+  fail: 'wrong output',
+  load: 'model refused',
+  error: 'stopped while running',
+  crash: 'process ended',
+  timeout: 'took too long',
 };
 
 export const printReport = (results: readonly CaseResult[], io: Io, verbose: boolean): void => {
   const p = io.paint;
-  const color: Readonly<Record<Status, (text: string) => string>> = { pass: p.green, skip: p.yellow, fail: p.red, load: p.red, error: p.red, crash: p.red, timeout: p.red };
+  const color: Readonly<Record<Status, (text: string) => string>> = {
+    pass: p.green,
+    skip: p.yellow,
+    fail: p.red,
+    load: p.red,
+    error: p.red,
+    crash: p.red,
+    timeout: p.red,
+  };
   for (const r of results) {
     if (r.status === 'pass' && !verbose) continue;
     io.out(`${color[r.status](r.status.padEnd(7))} ${r.name}${r.reason === undefined ? '' : p.dim(`: ${shortened(r.reason, verbose)}`)}\n`);

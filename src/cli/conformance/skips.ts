@@ -24,7 +24,10 @@ export type Skip = z.infer<typeof skipSchema>;
 const usual = join('test', 'onnx', 'skips.json');
 
 /** @param named a file; undefined: the project's own, if it is there. @throws FLAGOS_E_USAGE, FLAGOS_E_FILE */
-export const readSkips = (cwd: string, named: string | undefined): { readonly file: string | undefined; readonly skips: readonly Skip[] } => {
+export const readSkips = (
+  cwd: string,
+  named: string | undefined,
+): { readonly file: string | undefined; readonly skips: readonly Skip[] } => {
   const file = named ?? (existsSync(join(cwd, usual)) ? join(cwd, usual) : undefined);
   if (file === undefined) return { file, skips: [] };
   let raw: unknown;
@@ -37,7 +40,10 @@ export const readSkips = (cwd: string, named: string | undefined): { readonly fi
   const parsed = fileSchema.safeParse(raw);
   if (parsed.success) return { file, skips: parsed.data };
   const [issue] = parsed.error.issues;
-  throw usageError(`${file}: entry ${String(issue?.path[0] ?? '')} is not a skip: ${issue?.message ?? 'wrong form'}`, 'write [{ "cases": "test_x_*", "reason": "…", "chips": ["reference"], "suites": ["node"] }]');
+  throw usageError(
+    `${file}: entry ${String(issue?.path[0] ?? '')} is not a skip: ${issue?.message ?? 'wrong form'}`,
+    'write [{ "cases": "test_x_*", "reason": "…", "chips": ["reference"], "suites": ["node"] }]',
+  );
 };
 
 /** The skip that covers a case, if one does. */

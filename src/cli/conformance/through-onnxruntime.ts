@@ -10,7 +10,17 @@ import { Untestable, type Runner } from './case.ts';
 
 /** Element types that onnxruntime's JavaScript tensors cannot be made of or read from. */
 const lacking: ReadonlySet<DType> = new Set<DType>([
-  'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0', 'float4e2m1', 'int2', 'uint2', 'complex64', 'complex128',
+  'bfloat16',
+  'float8e4m3fn',
+  'float8e4m3fnuz',
+  'float8e5m2',
+  'float8e5m2fnuz',
+  'float8e8m0',
+  'float4e2m1',
+  'int2',
+  'uint2',
+  'complex64',
+  'complex128',
 ]);
 
 const needTensor = (value: Value | undefined, what: string): Tensor => {
@@ -33,11 +43,16 @@ export const onnxruntimeRunner = async (cwd: string, provider: string, flagos: F
             feeds[info.name] = toOrt(ort.Tensor, info.name, needTensor(inputs[i], `input '${info.name}'`));
           });
           for (const { name, type } of model.graph.outputs) {
-            if (type && (type.kind !== 'tensor' || lacking.has(type.dtype))) throw new Untestable(`onnxruntime's JavaScript API has no type for output '${name}', ${type.kind === 'tensor' ? type.dtype : type.kind}`);
+            if (type && (type.kind !== 'tensor' || lacking.has(type.dtype)))
+              throw new Untestable(
+                `onnxruntime's JavaScript API has no type for output '${name}', ${type.kind === 'tensor' ? type.dtype : type.kind}`,
+              );
           }
           const results = await session.run(feeds).catch((thrown: unknown) => {
             // What onnxruntime-node has no tensors of, it says itself.
-            throw flagos === undefined && /Tensor\.type is not supported/.test(asError(thrown).message) ? new Untestable(asError(thrown).message) : thrown;
+            throw flagos === undefined && /Tensor\.type is not supported/.test(asError(thrown).message)
+              ? new Untestable(asError(thrown).message)
+              : thrown;
           });
           return model.graph.outputs.map(({ name }) => {
             const value = results[name];

@@ -25,7 +25,11 @@ describe('measure', () => {
 
   it('NaN equals NaN, and infinities only themselves', () => {
     expect(measure(f32(NaN, Infinity, -0), f32(NaN, Infinity, 0), byDefault)).toMatchObject({ ok: true, maxAbs: 0 });
-    expect(measure(f32(NaN, 1), f32(1, 1), byDefault)).toMatchObject({ ok: false, maxAbs: Infinity, worst: { index: [0], actual: NaN, expected: 1 } });
+    expect(measure(f32(NaN, 1), f32(1, 1), byDefault)).toMatchObject({
+      ok: false,
+      maxAbs: Infinity,
+      worst: { index: [0], actual: NaN, expected: 1 },
+    });
     expect(measure(f32(3e38), f32(Infinity), byDefault).ok).toBe(false);
   });
 

@@ -24,7 +24,14 @@ export interface Difference {
 const DEFAULT_RTOL = 1e-4;
 /** Mantissa bits of types that cannot hold 1e-4: two units in the last place are allowed them. */
 const mantissa: Readonly<Partial<Record<DType, number>>> = {
-  float16: 10, bfloat16: 7, float8e4m3fn: 3, float8e4m3fnuz: 3, float8e5m2: 2, float8e5m2fnuz: 2, float8e8m0: 0, float4e2m1: 1,
+  float16: 10,
+  bfloat16: 7,
+  float8e4m3fn: 3,
+  float8e4m3fnuz: 3,
+  float8e5m2: 2,
+  float8e5m2fnuz: 2,
+  float8e8m0: 0,
+  float4e2m1: 1,
 };
 const rtolFor = (dtype: DType): number => Math.max(DEFAULT_RTOL, 2 ** (1 - (mantissa[dtype] ?? 23)));
 
@@ -73,9 +80,16 @@ const floats = (actual: Tensor, expected: Tensor, { rtol, atol }: Allowed): Diff
 
 /** Anything but floats of one shape and type is held to be equal. */
 export const measure = (actual: Value | undefined, expected: Value, allowed: Allowed): Difference => {
-  const sameForm = actual instanceof Tensor && expected instanceof Tensor && actual.dtype === expected.dtype
-    && actual.dims.length === expected.dims.length && actual.dims.every((d, i) => d === expected.dims[i]);
+  const sameForm =
+    actual instanceof Tensor &&
+    expected instanceof Tensor &&
+    actual.dtype === expected.dtype &&
+    actual.dims.length === expected.dims.length &&
+    actual.dims.every((d, i) => d === expected.dims[i]);
   if (sameForm && dtypeInfo(expected.dtype).kind === 'float') return floats(actual, expected, allowed);
-  const { ok, problem, maxAbs, at, compared } = compareValues(actual, expected, { rtol: allowed.rtol ?? DEFAULT_RTOL, atol: allowed.atol ?? 0 });
+  const { ok, problem, maxAbs, at, compared } = compareValues(actual, expected, {
+    rtol: allowed.rtol ?? DEFAULT_RTOL,
+    atol: allowed.atol ?? 0,
+  });
   return { ok, maxAbs, maxRel: ok ? 0 : Infinity, problem, worst: at, elements: compared };
 };

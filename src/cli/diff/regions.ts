@@ -35,17 +35,25 @@ export const goldenPolicy = (token: string): PolicyOverride => ({ prefer: [token
 const isValue = (v: RunValue): v is Value => v === null || v instanceof Tensor || v instanceof Sequence || v instanceof MapValue;
 
 const graphOf = (region: Region): Graph => ({
-  name: 'region', nodes: region.nodes, types: region.types, initializers: region.constants,
+  name: 'region',
+  nodes: region.nodes,
+  types: region.types,
+  initializers: region.constants,
   inputs: region.inputs.map((i) => ({ name: i.name, type: undefined })),
   outputs: region.outputs.map((o) => ({ name: o.name, type: undefined })),
 });
 
 /** What a region's nodes make of these inputs, by the golden alone. */
-const runGolden = async (runtime: Runtime, region: Region, inputs: readonly Value[], token: string, name: string): Promise<Value[]> => {
+const runGolden = async (
+  { runtime, golden: token, goldenObserver }: RegionComparison,
+  region: Region,
+  inputs: readonly Value[],
+  name: string,
+): Promise<Value[]> => {
   const model: Model = { name, graph: graphOf(region), metadata: {} };
   const golden = runtime.model(model, { policy: goldenPolicy(token) });
   try {
-    const made = golden.runPositional(inputs);
+    const made = golden.runPositional(inputs, { observer: goldenObserver });
     return isPromise(made) ? await made : made;
   } finally {
     await golden.dispose();
@@ -57,23 +65,37 @@ export interface RegionComparison {
   readonly golden: string;
   readonly allowed: Allowed;
   readonly before: (label: string) => void;
+  /** Watches the golden's own steps. */
+  readonly goldenObserver: StepObserver | undefined;
   readonly done: (result: RegionDiff) => void;
 }
 
 /** What draws random numbers gives other ones to the golden. */
 const isRandom = (planned: PlannedRegion): boolean =>
-  planned.nodes.some(({ bound, args }) => bound !== undefined && !isDeterministic(bound, args.map((a) => a.type), args.map((a) => a.value)));
+  planned.nodes.some(
+    ({ bound, args }) =>
+      bound !== undefined &&
+      !isDeterministic(
+        bound,
+        args.map((a) => a.type),
+        args.map((a) => a.value),
+      ),
+  );
 
 /** Watches a run and compares every region that holds kernels (bodies of control flow are regions of their own). */
-export const regionObserver = ({ runtime, golden, allowed, before, done }: RegionComparison): StepObserver => {
+export const regionObserver = (comparison: RegionComparison): StepObserver => {
+  const { golden, allowed, before, done } = comparison;
   const compare = async (step: Step, planned: PlannedRegion): Promise<RegionDiff> => {
     const base = { region: step.label, kernel: step.kernel, ops: planned.region.nodes.map((n) => opName(n.domain, n.op)) };
     const skipped = (why: string): RegionDiff => ({ ...base, outputs: [], ok: true, skipped: why });
     if (isRandom(planned)) return skipped('it is random');
     if (!step.inputs.every(isValue) || !step.outputs.every(isValue)) return skipped("its tensors are in a chip's own memory");
     try {
-      const expected = await runGolden(runtime, planned.region, step.inputs, golden, step.label);
-      const outputs = planned.region.outputs.map((o, i): OutputDiff => ({ output: o.name, ...measure(step.outputs[i] as Value | undefined, expected[i]!, allowed) }));
+      const expected = await runGolden(comparison, planned.region, step.inputs, step.label);
+      const outputs = planned.region.outputs.map((o, i): OutputDiff => ({
+        output: o.name,
+        ...measure(step.outputs[i] as Value | undefined, expected[i]!, allowed),
+      }));
       return { ...base, outputs, ok: outputs.every((o) => o.ok) };
     } catch (thrown) {
       const error = asError(thrown);

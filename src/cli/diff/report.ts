@@ -38,14 +38,32 @@ export const printDiff = ({ path, golden, notes, regions, whole: { outputs, unab
   const shown = compared.filter((r) => all || r.outputs.some((o) => o.maxAbs > 0 || !o.ok));
   if (shown.length > 0) {
     io.out(`\n${p.cyan('region by region')}, each on the inputs it had\n`);
-    io.out(table(io, ['region', 'kernel', '', 'max abs', 'max rel', 'worst element'], shown.flatMap((r) => r.outputs.map((o) => [
-      ending(r.outputs.length > 1 ? `${r.region} → ${o.output}` : r.region), r.kernel, ...cells(o),
-    ]))));
+    io.out(
+      table(
+        io,
+        ['region', 'kernel', '', 'max abs', 'max rel', 'worst element'],
+        shown.flatMap((r) =>
+          r.outputs.map((o) => [ending(r.outputs.length > 1 ? `${r.region} → ${o.output}` : r.region), r.kernel, ...cells(o)]),
+        ),
+      ),
+    );
   }
-  if (regions.length > 0) io.out(p.dim(`${count(compared.length, 'region')} compared, ${compared.filter((r) => r.outputs.every((o) => o.maxAbs === 0 && o.ok)).length} of them equal to the last bit\n`));
+  if (regions.length > 0)
+    io.out(
+      p.dim(
+        `${count(compared.length, 'region')} compared, ${compared.filter((r) => r.outputs.every((o) => o.maxAbs === 0 && o.ok)).length} of them equal to the last bit\n`,
+      ),
+    );
   for (const r of regions) if (r.skipped !== undefined) io.out(p.yellow(`not compared  ${r.region}: ${r.skipped}\n`));
   if (unable !== undefined) io.out(p.red(`\nnot compared end to end: ${golden} alone cannot run the model: ${unable}\n`));
-  else io.out(`\n${p.cyan('end to end')}\n${table(io, ['output', '', 'max abs', 'max rel', 'worst element'], outputs.map((o) => [o.output, ...cells(o)]))}`);
+  else
+    io.out(
+      `\n${p.cyan('end to end')}\n${table(
+        io,
+        ['output', '', 'max abs', 'max rel', 'worst element'],
+        outputs.map((o) => [o.output, ...cells(o)]),
+      )}`,
+    );
   io.out(`\n${p.cyan('coverage')} ${coverage}\n`);
   const bad = compared.filter((r) => !r.ok).length;
   const badOutputs = outputs.filter((o) => !o.ok).length;

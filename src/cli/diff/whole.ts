@@ -36,7 +36,13 @@ export interface WholeComparison {
 
 /** Runs the whole model by the golden alone, on the same inputs. @param actual what the model made of them. */
 export const compareWhole = async (
-  runtime: Runtime, model: Model, inputs: Positional, actual: Positional, golden: string, allowed: Allowed, observer: StepObserver | undefined,
+  runtime: Runtime,
+  model: Model,
+  inputs: Positional,
+  actual: Positional,
+  golden: string,
+  allowed: Allowed,
+  observer: StepObserver | undefined,
 ): Promise<WholeComparison> => {
   const whole = runtime.model(model, { policy: goldenPolicy(golden) });
   try {

@@ -24,7 +24,13 @@ const versionOf = (path: string): string => {
 export const onnxruntimeCheck = async (cwd: string): Promise<Check> => {
   const name = 'onnxruntime-node';
   const path = findOnnxruntime(cwd);
-  if (path === undefined) return { name, state: 'missing', detail: 'not installed', hint: 'npm install onnxruntime-node, to run its sessions on flagos or its kernels in flagos' };
+  if (path === undefined)
+    return {
+      name,
+      state: 'missing',
+      detail: 'not installed',
+      hint: 'npm install onnxruntime-node, to run its sessions on flagos or its kernels in flagos',
+    };
   try {
     await import(pathToFileURL(path).href);
     return { name, state: 'ok', detail: `${versionOf(path)} at ${path}` };
@@ -43,7 +49,8 @@ export const compilerCheck = async (env: Readonly<Record<string, string | undefi
       return { name, state: 'ok', detail: `${compiler}: ${stdout.split('\n')[0] ?? ''}` };
     } catch (thrown) {
       // Absent: the next one may be there. One that was named must be.
-      if (named) return { name, state: 'broken', detail: `CC names ${named}, which does not run: ${asError(thrown).message.split('\n')[0] ?? ''}` };
+      if (named)
+        return { name, state: 'broken', detail: `CC names ${named}, which does not run: ${asError(thrown).message.split('\n')[0] ?? ''}` };
     }
   }
   return { name, state: 'missing', detail: 'none of cc, gcc, clang was found', hint: 'install gcc or clang for compiled kernels' };

@@ -8,16 +8,36 @@ import { writeTensor } from '../../formats/onnx/index.ts';
 import { makeInputs, planShapes, type Inputs } from './inputs.ts';
 import { writeNpy } from './npy.ts';
 
-const tensor = (name: string, dtype: 'float32' | 'int64' | 'bool' | 'string' | 'float16' | 'complex64', shape?: readonly (number | string | null)[]): ValueInfo => ({ name, type: { kind: 'tensor', dtype, shape } });
+const tensor = (
+  name: string,
+  dtype: 'float32' | 'int64' | 'bool' | 'string' | 'float16' | 'complex64',
+  shape?: readonly (number | string | null)[],
+): ValueInfo => ({ name, type: { kind: 'tensor', dtype, shape } });
 const modelOf = (...inputs: ValueInfo[]): Model => ({
-  name: 'm', metadata: {}, graph: { name: 'g', inputs, outputs: [], initializers: new Map(), nodes: [], types: new Map() },
+  name: 'm',
+  metadata: {},
+  graph: { name: 'g', inputs, outputs: [], initializers: new Map(), nodes: [], types: new Map() },
 });
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'flagos-inputs-'))));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const make = (model: Model, input: Record<string, string> = {}, rest: { shape?: Record<string, string>; dim?: Record<string, string>; seed?: number; states?: string[] } = {}): Inputs =>
-  makeInputs(model, { input: new Map(Object.entries(input)), shape: new Map(Object.entries(rest.shape ?? {})), dim: new Map(Object.entries(rest.dim ?? {})), seed: rest.seed }, folder, rest.states);
+const make = (
+  model: Model,
+  input: Record<string, string> = {},
+  rest: { shape?: Record<string, string>; dim?: Record<string, string>; seed?: number; states?: string[] } = {},
+): Inputs =>
+  makeInputs(
+    model,
+    {
+      input: new Map(Object.entries(input)),
+      shape: new Map(Object.entries(rest.shape ?? {})),
+      dim: new Map(Object.entries(rest.dim ?? {})),
+      seed: rest.seed,
+    },
+    folder,
+    rest.states,
+  );
 const valueOf = (inputs: Inputs, name: string): Tensor => {
   const value = inputs.feeds[name];
   if (!(value instanceof Tensor)) throw new Error(`${name} is no tensor`);
@@ -59,7 +79,13 @@ describe('makeInputs', () => {
   });
 
   it('fills with a number, a truth, a text', () => {
-    const model = modelOf(tensor('x', 'float32', [2]), tensor('i', 'int64', []), tensor('b', 'bool', [2]), tensor('s', 'string', [2]), tensor('h', 'float16', [1]));
+    const model = modelOf(
+      tensor('x', 'float32', [2]),
+      tensor('i', 'int64', []),
+      tensor('b', 'bool', [2]),
+      tensor('s', 'string', [2]),
+      tensor('h', 'float16', [1]),
+    );
     const made = make(model, { x: '-1.5e0', i: '16000', b: 'true', s: 'hello', h: '0.5' });
     expect(valueOf(made, 'x').toValues()).toEqual([-1.5, -1.5]);
     expect(valueOf(made, 'i').toValues()).toEqual([16000n]);
@@ -70,7 +96,13 @@ describe('makeInputs', () => {
   });
 
   it('makes up every type, of a sane size', () => {
-    const model = modelOf(tensor('x', 'float32', [1000]), tensor('i', 'int64', [100]), tensor('b', 'bool', [100]), tensor('s', 'string', [3]), tensor('c', 'complex64', [2]));
+    const model = modelOf(
+      tensor('x', 'float32', [1000]),
+      tensor('i', 'int64', [100]),
+      tensor('b', 'bool', [100]),
+      tensor('s', 'string', [3]),
+      tensor('c', 'complex64', [2]),
+    );
     const made = make(model);
     const x = valueOf(made, 'x').toNumbers();
     expect(Math.abs(x.reduce((a, b) => a + b, 0) / 1000)).toBeLessThan(0.2);
@@ -90,14 +122,38 @@ describe('makeInputs', () => {
 
   const sequence: ValueType = { kind: 'sequence', element: undefined };
   it.each<[string, Model, Record<string, string>, { shape?: Record<string, string>; dim?: Record<string, string> }, string]>([
-    ['a name the model does not have', modelOf(tensor('image', 'float32', [1])), { imagee: '1' }, {}, "the model has no input 'imagee'\n  hint: did you mean 'image'?"],
-    ['an unknown symbol', modelOf(tensor('x', 'float32', ['batch'])), {}, { dim: { bach: '1' } }, "the model has no symbolic dimension 'bach'\n  hint: did you mean 'batch'?"],
-    ['a shape against the model', modelOf(tensor('x', 'float32', [1, 3])), {}, { shape: { x: '1x4' } }, '--shape x=1x4 does not fit: the model declares float32[1,3]'],
+    [
+      'a name the model does not have',
+      modelOf(tensor('image', 'float32', [1])),
+      { imagee: '1' },
+      {},
+      "the model has no input 'imagee'\n  hint: did you mean 'image'?",
+    ],
+    [
+      'an unknown symbol',
+      modelOf(tensor('x', 'float32', ['batch'])),
+      {},
+      { dim: { bach: '1' } },
+      "the model has no symbolic dimension 'bach'\n  hint: did you mean 'batch'?",
+    ],
+    [
+      'a shape against the model',
+      modelOf(tensor('x', 'float32', [1, 3])),
+      {},
+      { shape: { x: '1x4' } },
+      '--shape x=1x4 does not fit: the model declares float32[1,3]',
+    ],
     ['a shape that is none', modelOf(tensor('x', 'float32', [1])), {}, { shape: { x: '1xa' } }, '--shape x=1xa is no shape'],
     ['a size that is none', modelOf(tensor('x', 'float32', ['n'])), {}, { dim: { n: '-1' } }, '--dim n=-1 is no size'],
     ['no shape at all', modelOf(tensor('x', 'float32')), {}, {}, "the model does not say what shape input 'x' has"],
     ['a file that is not there', modelOf(tensor('x', 'float32', [1])), { x: 'gone.npy' }, {}, 'there is no file'],
-    ['an unknown way', modelOf(tensor('x', 'float32', [1])), { x: 'randm' }, {}, "input 'x': 'randm' is no file, no number and none of random, zeros, ones, arange"],
+    [
+      'an unknown way',
+      modelOf(tensor('x', 'float32', [1])),
+      { x: 'randm' },
+      {},
+      "input 'x': 'randm' is no file, no number and none of random, zeros, ones, arange",
+    ],
     ['a fraction for integers', modelOf(tensor('x', 'int64', [1])), { x: '1.5' }, {}, "input 'x': 1.5 is no int64"],
     ['lists of different lengths', modelOf(tensor('x', 'float32')), { x: '[[1],[2,3]]' }, {}, "input 'x': the lists are not of one length"],
     ['broken JSON', modelOf(tensor('x', 'float32')), { x: '[1,' }, {}, "input 'x': not valid JSON"],

@@ -12,7 +12,10 @@ export const shapeOptions = {
 } satisfies Options;
 
 export const inputOptions = {
-  input: pairs('<name>=<value>', `value of an input: a .npy, .pb or .json file, a number that fills it, JSON, or ${makerNames.join(', ')}; default random`),
+  input: pairs(
+    '<name>=<value>',
+    `value of an input: a .npy, .pb or .json file, a number that fills it, JSON, or ${makerNames.join(', ')}; default random`,
+  ),
   ...shapeOptions,
   seed: integer('<n>', 'seed of random inputs; default 0'),
 } satisfies Options;
@@ -34,7 +37,12 @@ const requiredInputs = ({ graph }: Model): ValueInfo[] => graph.inputs.filter((i
  */
 export const makeInputs = (model: Model, options: ValuesOf<typeof inputOptions>, cwd: string, states: readonly string[] = []): Inputs => {
   const all = model.graph.inputs;
-  for (const name of options.input.keys()) checkName(name, 'input', all.map((i) => i.name));
+  for (const name of options.input.keys())
+    checkName(
+      name,
+      'input',
+      all.map((i) => i.name),
+    );
   const shapes = new Shapes(all, options.shape, options.dim);
   const seed = options.seed ?? 0;
   const made = new Map<string, { value: Value; source: string }>();
@@ -48,7 +56,10 @@ export const makeInputs = (model: Model, options: ValuesOf<typeof inputOptions>,
   for (const info of requiredInputs(model)) {
     if (made.has(info.name)) continue;
     if (info.type?.kind === 'optional') made.set(info.name, { value: null, source: 'nothing (an empty optional)' });
-    else if (info.type && info.type.kind !== 'tensor') throw new FlagosError('FLAGOS_E_INPUT', `input '${info.name}' is a ${info.type.kind}, which is not made up`, { hint: `give a file: --input ${info.name}=x.pb` });
+    else if (info.type && info.type.kind !== 'tensor')
+      throw new FlagosError('FLAGOS_E_INPUT', `input '${info.name}' is a ${info.type.kind}, which is not made up`, {
+        hint: `give a file: --input ${info.name}=x.pb`,
+      });
     else make(info, states.includes(info.name) ? 'zeros' : 'random');
   }
   const sources = all.flatMap(({ name }) => (made.has(name) ? [{ name, ...made.get(name)! }] : []));
@@ -56,7 +67,10 @@ export const makeInputs = (model: Model, options: ValuesOf<typeof inputOptions>,
 };
 
 /** Shapes to plan for, without making values; only what planning needs to know. @throws as {@link makeInputs} */
-export const planShapes = (model: Model, options: ValuesOf<typeof shapeOptions>): { readonly shapes: Readonly<Record<string, readonly number[]>>; readonly notes: readonly string[] } => {
+export const planShapes = (
+  model: Model,
+  options: ValuesOf<typeof shapeOptions>,
+): { readonly shapes: Readonly<Record<string, readonly number[]>>; readonly notes: readonly string[] } => {
   const resolver = new Shapes(model.graph.inputs, options.shape, options.dim);
   const tensors = requiredInputs(model).filter((i) => i.type?.kind === 'tensor');
   return { shapes: Object.fromEntries(tensors.map((info) => [info.name, resolver.resolve(info)])), notes: resolver.assumed };

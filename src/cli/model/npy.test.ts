@@ -4,7 +4,8 @@ import { Tensor } from '../../core/tensor.ts';
 import { convertTo, readNpy, writeNpy } from './npy.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (b) => parseInt(b, 16));
-const header = (text: string, data: string): Uint8Array => Uint8Array.from([...hex('934e554d505901007600'), ...new TextEncoder().encode(`${text.padEnd(117)}\n`), ...hex(data)]);
+const header = (text: string, data: string): Uint8Array =>
+  Uint8Array.from([...hex('934e554d505901007600'), ...new TextEncoder().encode(`${text.padEnd(117)}\n`), ...hex(data)]);
 
 const floats = header("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }", '0000c03f000000c0');
 const bigEndian = header("{'descr': '>i8', 'fortran_order': False, 'shape': (2,), }", '00000000000000010000000000000002');
@@ -26,7 +27,22 @@ describe('npy', () => {
   });
 
   it('gives back every type NumPy has', () => {
-    for (const dtype of ['float16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'complex64', 'complex128'] as const) {
+    for (const dtype of [
+      'float16',
+      'float32',
+      'float64',
+      'int8',
+      'int16',
+      'int32',
+      'int64',
+      'uint8',
+      'uint16',
+      'uint32',
+      'uint64',
+      'bool',
+      'complex64',
+      'complex128',
+    ] as const) {
       const t = Tensor.zeros(dtype, [2, 0, 3]);
       expect(readNpy(writeNpy(t)!, dtype)).toEqual(t);
       const one = Tensor.zeros(dtype, [3]);
@@ -39,9 +55,15 @@ describe('npy', () => {
     expect(() => readNpy(hex('934e554d505901'), 'a.npy')).toThrow('a.npy is cut off');
     expect(() => readNpy(floats.subarray(0, floats.length - 1), 'a.npy')).toThrow('a.npy should hold 8 bytes of elements and holds 7');
     expect(() => readNpy(fortran, 'a.npy')).toThrow('a.npy is in Fortran order');
-    expect(() => readNpy(header("{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", ''), 'a.npy')).toThrow("a.npy has elements of numpy type 'U3'");
-    expect(() => readNpy(header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", ''), 'a.npy')).toThrow('a.npy holds no plain array');
-    expect(() => readNpy(header("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }", ''), 'a.npy')).toThrow('a.npy should hold');
+    expect(() => readNpy(header("{'descr': '<U3', 'fortran_order': False, 'shape': (1,), }", ''), 'a.npy')).toThrow(
+      "a.npy has elements of numpy type 'U3'",
+    );
+    expect(() => readNpy(header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", ''), 'a.npy')).toThrow(
+      'a.npy holds no plain array',
+    );
+    expect(() => readNpy(header("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }", ''), 'a.npy')).toThrow(
+      'a.npy should hold',
+    );
   });
 });
 
@@ -54,9 +76,13 @@ describe('convertTo', () => {
   });
 
   it('refuses what would change values', () => {
-    expect(() => convertTo(new Tensor('int64', [1], BigInt64Array.of(2n ** 40n)), 'int32', 'x')).toThrow('x holds int64 values that do not fit into int32');
+    expect(() => convertTo(new Tensor('int64', [1], BigInt64Array.of(2n ** 40n)), 'int32', 'x')).toThrow(
+      'x holds int64 values that do not fit into int32',
+    );
     expect(() => convertTo(new Tensor('int64', [1], BigInt64Array.of(-1n)), 'uint64', 'x')).toThrow('do not fit into uint64');
-    expect(() => convertTo(new Tensor('float32', [1], Float32Array.of(1.5)), 'int32', 'x')).toThrow('x holds float32, the input takes int32');
+    expect(() => convertTo(new Tensor('float32', [1], Float32Array.of(1.5)), 'int32', 'x')).toThrow(
+      'x holds float32, the input takes int32',
+    );
     expect(() => convertTo(new Tensor('string', [1], ['1']), 'float32', 'x')).toThrow('x holds string, the input takes float32');
   });
 });

@@ -7,14 +7,27 @@ import { FlagosError } from '../../core/errors.ts';
 import { bytesOf, sizeOf, Tensor } from '../../core/tensor.ts';
 
 const types: Readonly<Record<string, DType>> = {
-  f2: 'float16', f4: 'float32', f8: 'float64', i1: 'int8', i2: 'int16', i4: 'int32', i8: 'int64',
-  u1: 'uint8', u2: 'uint16', u4: 'uint32', u8: 'uint64', b1: 'bool', c8: 'complex64', c16: 'complex128',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
+  i1: 'int8',
+  i2: 'int16',
+  i4: 'int32',
+  i8: 'int64',
+  u1: 'uint8',
+  u2: 'uint16',
+  u4: 'uint32',
+  u8: 'uint64',
+  b1: 'bool',
+  c8: 'complex64',
+  c16: 'complex128',
 };
 const codes = new Map(Object.entries(types).map(([code, dtype]) => [dtype, code]));
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 const ALIGN = 64;
 
-const bad = (name: string, why: string, hint?: string): FlagosError => new FlagosError('FLAGOS_E_INPUT', `${name} ${why}`, hint === undefined ? {} : { hint });
+const bad = (name: string, why: string, hint?: string): FlagosError =>
+  new FlagosError('FLAGOS_E_INPUT', `${name} ${why}`, hint === undefined ? {} : { hint });
 
 const swapBytes = (data: Uint8Array, each: number): void => {
   for (let at = 0; at < data.length; at += each) data.subarray(at, at + each).reverse();
@@ -33,12 +46,23 @@ export const readNpy = (file: Uint8Array, name: string): Tensor => {
   const [, shape] = /'shape':\s*\(([^)]*)\)/.exec(header) ?? [];
   if (shape === undefined || order === '') throw bad(name, 'holds no plain array', 'save one array of numbers with numpy.save');
   const dtype = Object.hasOwn(types, code) ? types[code] : undefined;
-  if (!dtype) throw bad(name, `has elements of numpy type '${code}', which no tensor here has`, code.startsWith('U') ? 'give texts in a .json file' : undefined);
-  const dims = shape.split(',').map((d) => d.trim()).filter((d) => d !== '').map(Number);
+  if (!dtype)
+    throw bad(
+      name,
+      `has elements of numpy type '${code}', which no tensor here has`,
+      code.startsWith('U') ? 'give texts in a .json file' : undefined,
+    );
+  const dims = shape
+    .split(',')
+    .map((d) => d.trim())
+    .filter((d) => d !== '')
+    .map(Number);
   const { storage, bytes, kind, lanes } = dtypeInfo(dtype);
-  if (/'fortran_order':\s*True/.test(header) && dims.filter((d) => d > 1).length > 1) throw bad(name, 'is in Fortran order', 'save numpy.ascontiguousarray(x)');
+  if (/'fortran_order':\s*True/.test(header) && dims.filter((d) => d > 1).length > 1)
+    throw bad(name, 'is in Fortran order', 'save numpy.ascontiguousarray(x)');
   const size = sizeOf(dims);
-  if (!Number.isSafeInteger(size) || file.length - end !== size * bytes) throw bad(name, `should hold ${size * bytes} bytes of elements and holds ${file.length - end}`);
+  if (!Number.isSafeInteger(size) || file.length - end !== size * bytes)
+    throw bad(name, `should hold ${size * bytes} bytes of elements and holds ${file.length - end}`);
   const data = file.slice(end);
   if (order === '>' && bytes > 1) swapBytes(data, kind === 'complex' ? bytes / 2 : bytes);
   return new Tensor(dtype, dims, new storage!(data.buffer, 0, size * lanes));
@@ -69,10 +93,14 @@ export const convertTo = (tensor: Tensor, dtype: DType, name: string): Tensor =>
   if (tensor.dtype === dtype) return tensor;
   const [from, to] = [dtypeInfo(tensor.dtype).kind, dtypeInfo(dtype).kind];
   const number = (kind: typeof from): boolean => kind === 'float' || kind === 'int' || kind === 'uint' || kind === 'bool';
-  if (!number(from) || !number(to) || (from === 'float' && to !== 'float')) throw bad(name, `holds ${tensor.dtype}, the input takes ${dtype}`);
+  if (!number(from) || !number(to) || (from === 'float' && to !== 'float'))
+    throw bad(name, `holds ${tensor.dtype}, the input takes ${dtype}`);
   try {
     return Tensor.from(dtype, tensor.dims, to === 'float' ? tensor.toNumbers() : tensor.toValues());
   } catch (thrown) {
-    throw bad(name, `holds ${tensor.dtype} values that do not fit into ${dtype}: ${thrown instanceof FlagosError ? thrown.reason : String(thrown)}`);
+    throw bad(
+      name,
+      `holds ${tensor.dtype} values that do not fit into ${dtype}: ${thrown instanceof FlagosError ? thrown.reason : String(thrown)}`,
+    );
   }
 };

@@ -3,6 +3,8 @@ import type { FlagosModel } from '../../runtime/model.ts';
 import type { Flagos } from '../../host/flagos.ts';
 import { flag, type Options, type ValuesOf } from '../args/option.ts';
 import type { Io } from '../io.ts';
+import type { Common } from '../args/command.ts';
+import { makeProgress, withProgress } from '../progress.ts';
 import { inputOptions, makeInputs, planShapes } from './inputs.ts';
 import { loadModel, modelOptions, type LoadedModel } from './source.ts';
 
@@ -21,24 +23,30 @@ export interface Planned {
 }
 
 /** Plans for the shapes the command line gives; nothing runs unless asked. @throws FLAGOS_E_NO_KERNEL, FLAGOS_E_INPUT, … */
-export const planModel = async (flagos: Flagos, spec: string, options: ValuesOf<typeof plannedOptions>, io: Io): Promise<Planned> => {
+export const planModel = async (
+  flagos: Flagos,
+  spec: string,
+  options: ValuesOf<typeof plannedOptions> & Pick<Common, 'progress'>,
+  io: Io,
+): Promise<Planned> => {
   const loaded = loadModel(spec, options, io.cwd);
   const model = flagos.runtime.model(loaded.model);
   const notes = [...loaded.notes];
+  const progress = makeProgress(io, options.progress);
   let done = false;
   const run = async (): Promise<void> => {
     if (done) return;
     done = true;
     const inputs = makeInputs(loaded.model, options, io.cwd);
     for (const note of inputs.notes) if (!notes.includes(note)) notes.push(note);
-    await model.run(inputs.feeds);
+    await withProgress(progress, 'running, for what waits for values', () => model.run(inputs.feeds));
   };
   // Inputs from files bring their shapes along, so then they are read.
   if (options.run || options.input.size > 0) await run();
   else {
     const { shapes, notes: assumed } = planShapes(loaded.model, options);
     notes.push(...assumed);
-    await model.prepare(shapes);
+    await withProgress(progress, 'planning and preparing', () => model.prepare(shapes));
   }
   return { loaded, model, notes, run };
 };

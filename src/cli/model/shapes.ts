@@ -8,7 +8,8 @@ import { usageError } from '../args/option.ts';
 export const parseShape = (text: string, name: string): number[] => {
   if (text === 'scalar') return [];
   const dims = text.split(/[x,]/).map((d) => (/^\d+$/.test(d.trim()) ? Number(d) : NaN));
-  if (dims.some((d) => !Number.isSafeInteger(d))) throw usageError(`--shape ${name}=${text} is no shape`, `write --shape ${name}=1x3x224x224`);
+  if (dims.some((d) => !Number.isSafeInteger(d)))
+    throw usageError(`--shape ${name}=${text} is no shape`, `write --shape ${name}=1x3x224x224`);
   return dims;
 };
 
@@ -16,7 +17,9 @@ export const parseShape = (text: string, name: string): number[] => {
 export const checkName = (name: string, what: string, known: readonly string[]): void => {
   if (known.includes(name)) return;
   const near = nearest(name, known);
-  throw new FlagosError('FLAGOS_E_INPUT', `the model has no ${what} '${name}'`, { hint: near === undefined ? `it has ${known.join(', ') || 'none'}` : `did you mean '${near}'?` });
+  throw new FlagosError('FLAGOS_E_INPUT', `the model has no ${what} '${name}'`, {
+    hint: near === undefined ? `it has ${known.join(', ') || 'none'}` : `did you mean '${near}'?`,
+  });
 };
 
 /** Resolves the dimensions of inputs; remembers what it took for granted. */
@@ -30,13 +33,17 @@ export class Shapes {
   constructor(infos: readonly ValueInfo[], shapes: ReadonlyMap<string, string>, dims: ReadonlyMap<string, string>) {
     const names = infos.map((i) => i.name);
     for (const name of shapes.keys()) checkName(name, 'input', names);
-    const symbols = infos.flatMap((i) => (i.type?.kind === 'tensor' ? (i.type.shape ?? []).filter((d): d is string => typeof d === 'string') : []));
+    const symbols = infos.flatMap((i) =>
+      i.type?.kind === 'tensor' ? (i.type.shape ?? []).filter((d): d is string => typeof d === 'string') : [],
+    );
     for (const name of dims.keys()) checkName(name, 'symbolic dimension', [...new Set(symbols)]);
     this.#given = new Map([...shapes].map(([name, text]) => [name, parseShape(text, name)]));
-    this.#dims = new Map([...dims].map(([name, text]) => {
-      if (!/^\d+$/.test(text)) throw usageError(`--dim ${name}=${text} is no size`, `write --dim ${name}=1`);
-      return [name, Number(text)];
-    }));
+    this.#dims = new Map(
+      [...dims].map(([name, text]) => {
+        if (!/^\d+$/.test(text)) throw usageError(`--dim ${name}=${text} is no size`, `write --dim ${name}=1`);
+        return [name, Number(text)];
+      }),
+    );
   }
 
   /** What a value that is there says about named dimensions. */
@@ -50,11 +57,18 @@ export class Shapes {
     const given = this.#given.get(name);
     if (given) {
       const fits = !declared || (declared.length === given.length && declared.every((d, i) => typeof d !== 'number' || d === given[i]));
-      if (!fits) throw new FlagosError('FLAGOS_E_INPUT', `--shape ${name}=${given.join('x')} does not fit: the model declares ${describeType(type)}`);
+      if (!fits)
+        throw new FlagosError(
+          'FLAGOS_E_INPUT',
+          `--shape ${name}=${given.join('x')} does not fit: the model declares ${describeType(type)}`,
+        );
       this.learn(declared, given);
       return given;
     }
-    if (!declared) throw new FlagosError('FLAGOS_E_INPUT', `the model does not say what shape input '${name}' has`, { hint: `give it: --shape ${name}=1x3` });
+    if (!declared)
+      throw new FlagosError('FLAGOS_E_INPUT', `the model does not say what shape input '${name}' has`, {
+        hint: `give it: --shape ${name}=1x3`,
+      });
     return declared.map((d, i) => {
       if (typeof d === 'number') return d;
       const known = d === null ? undefined : this.#dims.get(d);

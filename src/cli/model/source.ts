@@ -42,9 +42,16 @@ export const modelPath = (spec: string, cwd: string): string => {
     return path;
   }
   const [, name, file] = npmSpec.exec(spec) ?? [];
-  if (name === undefined || file === undefined) throw usageError(`'${spec}' names no file of a package`, 'write npm:<package>/<file>, for example npm:@ricky0123/vad-web/dist/silero_vad_v5.onnx');
+  if (name === undefined || file === undefined)
+    throw usageError(
+      `'${spec}' names no file of a package`,
+      'write npm:<package>/<file>, for example npm:@ricky0123/vad-web/dist/silero_vad_v5.onnx',
+    );
   const folder = findPackage(name, cwd);
-  if (folder === undefined) throw new FlagosError('FLAGOS_E_FILE', `the package ${name} is not installed here (looked for from ${cwd})`, { hint: `npm install ${name}` });
+  if (folder === undefined)
+    throw new FlagosError('FLAGOS_E_FILE', `the package ${name} is not installed here (looked for from ${cwd})`, {
+      hint: `npm install ${name}`,
+    });
   const path = join(folder, file);
   if (!existsSync(path)) throw missing(spec, path, cwd);
   return path;
@@ -68,5 +75,14 @@ export const loadModel = (spec: string, options: ValuesOf<typeof modelOptions>, 
   const seed = options['seed-weights'];
   if (seed === undefined) return { model: read, path, loadMs, notes: [] };
   const { model, seeded } = seedWeights(read, seed);
-  return { model, path, loadMs, notes: [seeded.length > 0 ? `${seeded.length} weights are random, seed ${seed}` : 'the model has no weights made by ConstantOfShape; nothing was seeded'] };
+  return {
+    model,
+    path,
+    loadMs,
+    notes: [
+      seeded.length > 0
+        ? `${seeded.length} weights are random, seed ${seed}`
+        : 'the model has no weights made by ConstantOfShape; nothing was seeded',
+    ],
+  };
 };

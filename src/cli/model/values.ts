@@ -12,13 +12,23 @@ import { convertTo, readNpy } from './npy.ts';
 
 type Scalar = number | bigint | boolean | string;
 
-const bad = (name: string, why: string, hint?: string): FlagosError => new FlagosError('FLAGOS_E_INPUT', `input '${name}': ${why}`, hint === undefined ? {} : { hint });
+const bad = (name: string, why: string, hint?: string): FlagosError =>
+  new FlagosError('FLAGOS_E_INPUT', `input '${name}': ${why}`, hint === undefined ? {} : { hint });
 
 const fill = (dtype: DType, dims: readonly number[], make: (i: number) => Scalar): Tensor => {
   const size = sizeOf(dims);
   // The common case without an array of boxed values between.
-  if (dtype === 'float32') return new Tensor(dtype, dims, Float32Array.from({ length: size }, (_, i) => Number(make(i))));
-  return Tensor.from(dtype, dims, Array.from({ length: size }, (_, i) => make(i)));
+  if (dtype === 'float32')
+    return new Tensor(
+      dtype,
+      dims,
+      Float32Array.from({ length: size }, (_, i) => Number(make(i))),
+    );
+  return Tensor.from(
+    dtype,
+    dims,
+    Array.from({ length: size }, (_, i) => make(i)),
+  );
 };
 
 /** Whole numbers that are safe as indices into almost anything. */
@@ -28,10 +38,15 @@ const SMALL = 10;
 const random = (dtype: DType, dims: readonly number[], source: Random): Tensor => {
   const { kind } = dtypeInfo(dtype);
   switch (kind) {
-    case 'float': return fill(dtype, dims, () => source.normal());
-    case 'bool': return fill(dtype, dims, () => source.below(2) === 1);
-    case 'string': return fill(dtype, dims, () => String.fromCharCode(97 + source.below(26)));
-    case 'int': case 'uint': return fill(dtype, dims, () => BigInt(source.below(dtypeInfo(dtype).bits <= 2 ? 2 : dtypeInfo(dtype).bits === 4 ? 8 : SMALL)));
+    case 'float':
+      return fill(dtype, dims, () => source.normal());
+    case 'bool':
+      return fill(dtype, dims, () => source.below(2) === 1);
+    case 'string':
+      return fill(dtype, dims, () => String.fromCharCode(97 + source.below(26)));
+    case 'int':
+    case 'uint':
+      return fill(dtype, dims, () => BigInt(source.below(dtypeInfo(dtype).bits <= 2 ? 2 : dtypeInfo(dtype).bits === 4 ? 8 : SMALL)));
     case 'complex': {
       const t = Tensor.zeros(dtype, dims);
       for (let i = 0; i < t.data.length; i++) t.data[i] = source.normal();
@@ -78,7 +93,11 @@ const fromJson = (json: unknown, dtype: DType, name: string): Tensor => {
   const { dims, values } = flatten(object && 'values' in object ? object.values : json, name);
   const shape: unknown = object && 'shape' in object ? object.shape : dims;
   if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(name, 'shape must be a list of sizes');
-  const t = Tensor.from(dtype, [values.length], values.map((v) => scalarFor(dtype, v, name)));
+  const t = Tensor.from(
+    dtype,
+    [values.length],
+    values.map((v) => scalarFor(dtype, v, name)),
+  );
   return t.reshaped(shape);
 };
 
@@ -95,13 +114,16 @@ export const readValueFile = (path: string, shown: string, info: ValueInfo): Val
   const { name, type } = info;
   const dtype = type?.kind === 'tensor' ? type.dtype : undefined;
   switch (extname(path)) {
-    case '.pb': return readValue(readFile(path), type);
+    case '.pb':
+      return readValue(readFile(path), type);
     case '.npy': {
       const t = readNpy(readFile(path), shown);
       return dtype ? convertTo(t, dtype, shown) : t;
     }
-    case '.json': return fromJson(parseJson(new TextDecoder().decode(readFile(path)), name), needed(dtype, name, type), name);
-    default: throw bad(name, `${shown} has an ending that says nothing`, 'files are .npy, .pb (TensorProto) or .json');
+    case '.json':
+      return fromJson(parseJson(new TextDecoder().decode(readFile(path)), name), needed(dtype, name, type), name);
+    default:
+      throw bad(name, `${shown} has an ending that says nothing`, 'files are .npy, .pb (TensorProto) or .json');
   }
 };
 
@@ -132,7 +154,9 @@ export const makeValue = (info: ValueInfo, spec: string, making: Making): MadeVa
     return make(info, spec, making);
   } catch (thrown) {
     // What does not fit the element type is told without the name; what knows the name has another code.
-    throw thrown instanceof FlagosError && (thrown.code === 'FLAGOS_E_VALUE' || thrown.code === 'FLAGOS_E_SHAPE') ? bad(info.name, thrown.reason) : thrown;
+    throw thrown instanceof FlagosError && (thrown.code === 'FLAGOS_E_VALUE' || thrown.code === 'FLAGOS_E_SHAPE')
+      ? bad(info.name, thrown.reason)
+      : thrown;
   }
 };
 
@@ -149,7 +173,12 @@ const make = (info: ValueInfo, spec: string, { cwd, seed, dims }: Making): MadeV
   if (/^[[{"]/.test(spec)) return { value: fromJson(parseJson(spec, name), needed(dtype, name, type), name), source: 'given' };
   const kind = dtypeInfo(needed(dtype, name, type)).kind;
   const isNumber = /^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(spec) || Object.hasOwn(numberWords, spec);
-  const scalar = kind === 'bool' && /^(true|false)$/.test(spec) ? spec === 'true' : kind === 'string' || /^-?\d+n?$/.test(spec) || !isNumber ? spec : Number(numberWords[spec] ?? spec);
+  const scalar =
+    kind === 'bool' && /^(true|false)$/.test(spec)
+      ? spec === 'true'
+      : kind === 'string' || /^-?\d+n?$/.test(spec) || !isNumber
+        ? spec
+        : Number(numberWords[spec] ?? spec);
   if (kind !== 'string' && typeof scalar === 'string' && !isNumber) {
     throw bad(name, `'${spec}' is no file, no number and none of ${makerNames.join(', ')}`);
   }

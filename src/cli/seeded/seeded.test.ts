@@ -41,13 +41,25 @@ describe('Random', () => {
 });
 
 const int = (value: number): Attribute => ({ type: 'int', value });
-const node = (op: string, inputs: string[], output: string, attrs: Node['attrs'] = {}): Node => ({ name: output, op, domain: '', version: 13, inputs, outputs: [output], attrs });
+const node = (op: string, inputs: string[], output: string, attrs: Node['attrs'] = {}): Node => ({
+  name: output,
+  op,
+  domain: '',
+  version: 13,
+  inputs,
+  outputs: [output],
+  attrs,
+});
 
 /** Weights made by ConstantOfShape, as ONNX's light models have them. */
 const lightModel = (nodes: Node[], shapes: Record<string, number[]>): Model => ({
-  name: 'light', metadata: {},
+  name: 'light',
+  metadata: {},
   graph: {
-    name: 'g', inputs: [], outputs: [], types: new Map(),
+    name: 'g',
+    inputs: [],
+    outputs: [],
+    types: new Map(),
     initializers: new Map(Object.entries(shapes).map(([name, dims]) => [`${name}_shape`, Tensor.from('int64', [dims.length], dims)])),
     nodes: [...Object.keys(shapes).map((name) => node('ConstantOfShape', [`${name}_shape`], name)), ...nodes],
   },
@@ -56,11 +68,17 @@ const deviation = (t: Tensor): number => Math.sqrt(t.toNumbers().reduce((a, b) =
 
 describe('seedWeights', () => {
   it('scales weights by who reads them', () => {
-    const model = lightModel([
-      node('Conv', ['x', 'w', 'b'], 'c'), node('BatchNormalization', ['c', 'scale', 'shift', 'mean', 'variance'], 'n'), node('Add', ['n', 'x'], 'sum'),
-      node('Reshape', ['f', 'to'], 'f2'), node('Gemm', ['sum', 'f2'], 'y', { transB: int(1) }),
-      node('Shape', ['untouched'], 's'),
-    ], { w: [64, 32, 3, 3], b: [64], scale: [64], shift: [64], mean: [64], variance: [64], f: [100, 50], untouched: [5] });
+    const model = lightModel(
+      [
+        node('Conv', ['x', 'w', 'b'], 'c'),
+        node('BatchNormalization', ['c', 'scale', 'shift', 'mean', 'variance'], 'n'),
+        node('Add', ['n', 'x'], 'sum'),
+        node('Reshape', ['f', 'to'], 'f2'),
+        node('Gemm', ['sum', 'f2'], 'y', { transB: int(1) }),
+        node('Shape', ['untouched'], 's'),
+      ],
+      { w: [64, 32, 3, 3], b: [64], scale: [64], shift: [64], mean: [64], variance: [64], f: [100, 50], untouched: [5] },
+    );
     const { model: seeded, seeded: names } = seedWeights(model, 1);
     expect(names).toEqual(['w', 'b', 'scale', 'shift', 'mean', 'variance', 'f']);
     const weight = (name: string): Tensor => seeded.graph.initializers.get(name)!;
@@ -79,7 +97,15 @@ describe('seedWeights', () => {
     const model = lightModel([node('Conv', ['w', 'x'], 'y')], { w: [1, 1] });
     expect(seedWeights(model, 1).seeded).toEqual([]);
     const ints = lightModel([node('Conv', ['x', 'w'], 'y')], { w: [1, 1] });
-    const withValue = { ...ints, graph: { ...ints.graph, nodes: ints.graph.nodes.map((n): Node => (n.op === 'ConstantOfShape' ? { ...n, attrs: { value: { type: 'tensor', value: Tensor.from('int32', [1], [1]) } } } : n)) } };
+    const withValue = {
+      ...ints,
+      graph: {
+        ...ints.graph,
+        nodes: ints.graph.nodes.map((n): Node =>
+          n.op === 'ConstantOfShape' ? { ...n, attrs: { value: { type: 'tensor', value: Tensor.from('int32', [1], [1]) } } } : n,
+        ),
+      },
+    };
     expect(seedWeights(withValue, 1).seeded).toEqual([]);
   });
 });

@@ -69,16 +69,32 @@ class Seeder {
         const target = this.#graph.initializers.get(node.inputs[1] ?? '')?.toNumbers();
         return position === 0 ? this.scaleOf(node.outputs[0]!, target?.every((d) => d > 0) ? [...target] : dims) : undefined;
       }
-      case 'Identity': case 'Cast': return this.scaleOf(node.outputs[0]!, dims);
-      case 'Transpose': return this.scaleOf(node.outputs[0]!, dims.toReversed());
-      case 'Conv': case 'ConvTranspose': return position === 1 ? he(product(dims.slice(1))) : position === 2 ? bias : undefined;
-      case 'Gemm': return position === 1 ? he(isSet(node, 'transB') ? dims[1]! : dims[0]!) : position === 2 ? bias : undefined;
-      case 'MatMul': return position === 1 && dims.length > 1 ? unit(dims.at(-2)!) : undefined;
-      case 'RNN': case 'GRU': case 'LSTM': return position === 1 || position === 2 ? unit(dims[2]!) : position === 3 ? bias : undefined;
-      case 'BatchNormalization': return [undefined, this.#isAdded(node) ? branchGain : gain, bias, bias, variance][position];
-      case 'InstanceNormalization': case 'LayerNormalization': case 'GroupNormalization': return [undefined, gain, bias][position];
-      case 'PRelu': return position === 1 ? { mean: 0.25, deviation: 0.05 } : undefined;
-      default: return undefined;
+      case 'Identity':
+      case 'Cast':
+        return this.scaleOf(node.outputs[0]!, dims);
+      case 'Transpose':
+        return this.scaleOf(node.outputs[0]!, dims.toReversed());
+      case 'Conv':
+      case 'ConvTranspose':
+        return position === 1 ? he(product(dims.slice(1))) : position === 2 ? bias : undefined;
+      case 'Gemm':
+        return position === 1 ? he(isSet(node, 'transB') ? dims[1]! : dims[0]!) : position === 2 ? bias : undefined;
+      case 'MatMul':
+        return position === 1 && dims.length > 1 ? unit(dims.at(-2)!) : undefined;
+      case 'RNN':
+      case 'GRU':
+      case 'LSTM':
+        return position === 1 || position === 2 ? unit(dims[2]!) : position === 3 ? bias : undefined;
+      case 'BatchNormalization':
+        return [undefined, this.#isAdded(node) ? branchGain : gain, bias, bias, variance][position];
+      case 'InstanceNormalization':
+      case 'LayerNormalization':
+      case 'GroupNormalization':
+        return [undefined, gain, bias][position];
+      case 'PRelu':
+        return position === 1 ? { mean: 0.25, deviation: 0.05 } : undefined;
+      default:
+        return undefined;
     }
   }
 }
@@ -110,5 +126,8 @@ export const seedWeights = (model: Model, seed: number): { readonly model: Model
     if (scale) made.set(name, draw(dtype, dims, scale, new Random(seed, name)));
   }
   const nodes = graph.nodes.filter((n) => !made.has(n.outputs[0] ?? ''));
-  return { model: { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...made]) } }, seeded: [...made.keys()] };
+  return {
+    model: { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...made]) } },
+    seeded: [...made.keys()],
+  };
 };

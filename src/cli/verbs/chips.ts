@@ -20,19 +20,35 @@ export const chips = defineCommand({
   args: {},
   options: { ...runtimeOptions },
   groups: [runtimeGroup],
-  examples: [['flagos chips', 'what there is and what is missing'], ['flagos chips --json', 'as data']],
-  run: ({ options, io }) => withRuntime(quietly(options, io), io, async ({ runtime }) => {
-    const found = runtime.chips.map(({ id, provider, chip, session }) => ({
-      chip: id, kind: provider.kind, version: provider.version, description: chip.description, fingerprint: chip.fingerprint,
-      memory: session.memory?.id ?? 'host', regions: session.regions, plugin: runtime.registry.ownerOf(provider.name),
-    }));
-    const missing = missingChips(runtime);
-    if (options.json) {
-      io.out(toJson({ chips: found, missing }));
+  examples: [
+    ['flagos chips', 'what there is and what is missing'],
+    ['flagos chips --json', 'as data'],
+  ],
+  run: ({ options, io }) =>
+    withRuntime(quietly(options, io), io, async ({ runtime }) => {
+      const found = runtime.chips.map(({ id, provider, chip, session }) => ({
+        chip: id,
+        kind: provider.kind,
+        version: provider.version,
+        description: chip.description,
+        fingerprint: chip.fingerprint,
+        memory: session.memory?.id ?? 'host',
+        regions: session.regions,
+        plugin: runtime.registry.ownerOf(provider.name),
+      }));
+      const missing = missingChips(runtime);
+      if (options.json) {
+        io.out(toJson({ chips: found, missing }));
+        return 0;
+      }
+      io.out(
+        table(
+          io,
+          ['chip', 'kind', 'version', 'memory', 'takes', 'what it is'],
+          found.map((c) => [c.chip, c.kind, c.version, c.memory, c.regions === 'connected' ? 'subgraphs' : 'single ops', c.description]),
+        ),
+      );
+      for (const m of missing) io.out(`${io.paint.yellow('missing')} ${m.chip}: ${m.reason}${m.hint === undefined ? '' : `; ${m.hint}`}\n`);
       return 0;
-    }
-    io.out(table(io, ['chip', 'kind', 'version', 'memory', 'takes', 'what it is'], found.map((c) => [c.chip, c.kind, c.version, c.memory, c.regions === 'connected' ? 'subgraphs' : 'single ops', c.description])));
-    for (const m of missing) io.out(`${io.paint.yellow('missing')} ${m.chip}: ${m.reason}${m.hint === undefined ? '' : `; ${m.hint}`}\n`);
-    return 0;
-  }),
+    }),
 });

@@ -10,7 +10,7 @@ import { runPool } from '../conformance/pool.ts';
 import { countsOf, printReport, reportJson } from '../conformance/report.ts';
 import { readSkips, skipFor } from '../conformance/skips.ts';
 import { toJson } from '../json.ts';
-import { makeProgress } from '../progress.ts';
+import { makeProgress, withProgress } from '../progress.ts';
 import { configOf, runtimeGroup, runtimeOptions } from '../runtime-options.ts';
 
 const filterOf = (pattern: string | undefined): RegExp => {
@@ -24,7 +24,8 @@ const filterOf = (pattern: string | undefined): RegExp => {
 export const conformance = defineCommand({
   name: 'conformance',
   summary: 'run a public test suite and count what passes',
-  about: 'Runs every case of a folder of ONNX backend tests (a folder each, with model.onnx and test_data_set_*), each in a child process, and compares all outputs. The last line reads "N passed, N failed, N skipped"; exit code 1 if any failed.',
+  about:
+    'Runs every case of a folder of ONNX backend tests (a folder each, with model.onnx and test_data_set_*), each in a child process, and compares all outputs. The last line reads "N passed, N failed, N skipped"; exit code 1 if any failed.',
   args: { suite: required('kind of the suite: onnx'), folder: required('folder with the cases') },
   options: {
     ...runtimeOptions,
@@ -50,21 +51,25 @@ export const conformance = defineCommand({
   run: async ({ args, options, io }) => {
     if (args.suite !== 'onnx') throw usageError(`there is no suite '${args.suite}'`, 'flagos conformance onnx <folder>');
     if (options.provider !== undefined && options.through === undefined) throw usageError('--provider goes with --through onnxruntime');
-    if (options['no-skips'] && (options.skips !== undefined || options['check-skips'])) throw usageError('--no-skips does not go with --skips or --check-skips');
+    if (options['no-skips'] && (options.skips !== undefined || options['check-skips']))
+      throw usageError('--no-skips does not go with --skips or --check-skips');
     if (io.self === undefined) throw usageError('conformance needs to be run as a program: it starts child processes of itself');
     const root = resolve(io.cwd, args.folder);
     const filter = filterOf(options.filter);
     const names = listCases(root).filter((name) => filter.test(name));
-    if (names.length === 0) throw usageError(`no case in ${root}${options.filter === undefined ? '' : ` fits --filter '${options.filter}'`}`);
+    if (names.length === 0)
+      throw usageError(`no case in ${root}${options.filter === undefined ? '' : ` fits --filter '${options.filter}'`}`);
     const { skips } = options['no-skips'] ? { skips: [] } : readSkips(io.cwd, options.skips);
     const chips = options.chip ?? [];
     const suite = basename(root);
 
     const results: CaseResult[] = [];
-    const skipped = new Map(names.flatMap((name) => {
-      const skip = skipFor(skips, name, suite, chips);
-      return skip ? [[name, skip.reason] as const] : [];
-    }));
+    const skipped = new Map(
+      names.flatMap((name) => {
+        const skip = skipFor(skips, name, suite, chips);
+        return skip ? [[name, skip.reason] as const] : [];
+      }),
+    );
     const progress = makeProgress(io, options.progress);
     const add = (result: CaseResult): void => {
       results.push(result);
@@ -72,23 +77,32 @@ export const conformance = defineCommand({
       progress.update(`${results.length} of ${names.length} cases, ${passed} passed, ${failed} failed; ${result.name}`);
     };
     if (!options['check-skips']) for (const [name, reason] of skipped) add({ name, status: 'skip', reason, ms: 0 });
-    await runPool(names.filter((n) => options['check-skips'] || !skipped.has(n)), {
-      program: io.self,
-      setup: {
-        root, config: configOf(options, io), chips,
-        tolerance: { rtol: options.rtol ?? onnxTolerance.rtol, atol: options.atol ?? onnxTolerance.atol },
-        provider: options.through === undefined ? undefined : (options.provider ?? 'flagos'),
+    const pool = runPool(
+      names.filter((n) => options['check-skips'] || !skipped.has(n)),
+      {
+        program: io.self,
+        setup: {
+          root,
+          config: configOf(options, io),
+          chips,
+          tolerance: { rtol: options.rtol ?? onnxTolerance.rtol, atol: options.atol ?? onnxTolerance.atol },
+          provider: options.through === undefined ? undefined : (options.provider ?? 'flagos'),
+        },
+        jobs: options.jobs ?? availableParallelism(),
+        limitMs: (options.timeout ?? 60) * 1000,
+        done: (result) => {
+          const reason = skipped.get(result.name);
+          if (reason === undefined) return add(result);
+          // Only with --check-skips: a skip that is needed stays one, one that is not is a failure.
+          add(
+            result.status === 'pass'
+              ? { ...result, status: 'fail', reason: `passes, but is skipped: ${reason}` }
+              : { ...result, status: 'skip', reason },
+          );
+        },
       },
-      jobs: options.jobs ?? availableParallelism(),
-      limitMs: (options.timeout ?? 60) * 1000,
-      done: (result) => {
-        const reason = skipped.get(result.name);
-        if (reason === undefined) return add(result);
-        // Only with --check-skips: a skip that is needed stays one, one that is not is a failure.
-        add(result.status === 'pass' ? { ...result, status: 'fail', reason: `passes, but is skipped: ${reason}` } : { ...result, status: 'skip', reason });
-      },
-    });
-    progress.clear();
+    );
+    await withProgress(progress, `0 of ${names.length} cases`, () => pool);
     results.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (options.json) io.out(toJson(reportJson(results, root)));
     else printReport(results, io, options.verbose);

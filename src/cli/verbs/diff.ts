@@ -9,9 +9,8 @@ import { compareWhole, outputsOf, wholeInOne, type WholeComparison } from '../di
 import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
-import { makeProgress } from '../progress.ts';
+import { makeProgress, watchSteps, withProgress } from '../progress.ts';
 import { checkChips, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
-import { watch } from './run.ts';
 
 /** A provider's name is enough: `onnxruntime` for `vendor:onnxruntime`. */
 const goldenToken = (given: string, flagos: Flagos): string => {
@@ -24,7 +23,8 @@ const goldenToken = (given: string, flagos: Flagos): string => {
 export const diff = defineCommand({
   name: 'diff',
   summary: 'show which regions of a model differ from a golden, and by how much',
-  about: 'Runs a model, and each of its regions once more on the same inputs by a golden provider; then the whole model by the golden. Prints the largest difference of each region and of each output, with the worst element. Differences are relative to the element, or to the root mean square of its tensor where that is larger. Exit code 1 if any is larger than allowed.',
+  about:
+    'Runs a model, and each of its regions once more on the same inputs by a golden provider; then the whole model by the golden. Prints the largest difference of each region and of each output, with the worst element. Differences are relative to the element, or to the root mean square of its tensor where that is larger. Exit code 1 if any is larger than allowed.',
   args: { model: required(modelHelp) },
   options: {
     golden: text('<token>', 'whom to compare with: reference (default), or a provider such as onnxruntime'),
@@ -38,38 +38,55 @@ export const diff = defineCommand({
   },
   groups: [runtimeGroup],
   examples: [
-    ['flagos diff npm:@ricky0123/vad-web/dist/silero_vad_v5.onnx --shape input=1x512 --input sr=16000', 'every region of a real model against the reference'],
+    [
+      'flagos diff npm:@ricky0123/vad-web/dist/silero_vad_v5.onnx --shape input=1x512 --input sr=16000',
+      'every region of a real model against the reference',
+    ],
     ['flagos diff model.onnx --chip vendor:onnxruntime', "one vendor's kernels against the reference"],
-    ['flagos diff light_squeezenet.onnx --seed-weights 1 --chip reference --golden onnxruntime', 'the reference against a second witness, with random weights'],
+    [
+      'flagos diff light_squeezenet.onnx --seed-weights 1 --chip reference --golden onnxruntime',
+      'the reference against a second witness, with random weights',
+    ],
   ],
-  run: ({ args, options, io }) => withRuntime(options, io, async (flagos) => {
-    const { runtime } = flagos;
-    const golden = goldenToken(options.golden ?? 'reference', flagos);
-    const allowed: Allowed = { rtol: options.rtol, atol: options.atol };
-    const loaded = loadModel(args.model, options, io.cwd);
-    const inputs = makeInputs(loaded.model, options, io.cwd);
-    const feeds = loaded.model.graph.inputs.map((i) => inputs.feeds[i.name]);
-    const progress = makeProgress(io, options.progress);
-    const regions: RegionDiff[] = [];
+  run: ({ args, options, io }) =>
+    withRuntime(options, io, async (flagos) => {
+      const { runtime } = flagos;
+      const golden = goldenToken(options.golden ?? 'reference', flagos);
+      const allowed: Allowed = { rtol: options.rtol, atol: options.atol };
+      const loaded = loadModel(args.model, options, io.cwd);
+      const inputs = makeInputs(loaded.model, options, io.cwd);
+      const feeds = loaded.model.graph.inputs.map((i) => inputs.feeds[i.name]);
+      const progress = makeProgress(io, options.progress);
+      const regions: RegionDiff[] = [];
 
-    const model = runtime.model(loaded.model);
-    const observer = options['end-to-end'] ? watch(progress, io, options.progress, 'model') : regionObserver({
-      runtime, golden, allowed,
-      before: (label) => progress.update(`region ${regions.length + 1}: ${label}`),
-      done: (result) => void regions.push(result),
-    });
-    const actual = await outputsOf(model, feeds, { observer });
-    const coverage = model.coverage();
-    const inOne = wholeInOne(model, regions);
-    await model.dispose();
-    const whole: WholeComparison = inOne ? { outputs: inOne }
-      : await compareWhole(runtime, loaded.model, feeds, actual, golden, allowed, watch(progress, io, options.progress, `golden ${golden}`));
-    progress.clear();
+      const model = runtime.model(loaded.model);
+      const observer = options['end-to-end']
+        ? watchSteps(progress, 'model')
+        : regionObserver({
+            runtime,
+            golden,
+            allowed,
+            before: (label) => progress.update(`region ${regions.length + 1}: ${label}`),
+            goldenObserver: progress.shown
+              ? { before: (step) => progress.update(`region ${regions.length + 1}: ${step.label} by ${golden}`) }
+              : undefined,
+            done: (result) => void regions.push(result),
+          });
+      const actual = await withProgress(progress, 'planning and preparing', () => outputsOf(model, feeds, { observer }));
+      const coverage = model.coverage();
+      const inOne = wholeInOne(model, regions);
+      await model.dispose();
+      const whole: WholeComparison = inOne
+        ? { outputs: inOne }
+        : await withProgress(progress, `the whole model by ${golden}`, () =>
+            compareWhole(runtime, loaded.model, feeds, actual, golden, allowed, watchSteps(progress, `the whole model by ${golden}`)),
+          );
 
-    const ok = whole.unable === undefined && [...regions, ...whole.outputs].every((r) => r.ok);
-    const notes = [...loaded.notes, ...inputs.notes];
-    if (options.json) io.out(toJson({ model: loaded.path, golden, notes, ok, coverage, endToEnd: whole.outputs, unable: whole.unable, regions }));
-    else printDiff({ path: loaded.path, golden, notes, regions, whole, coverage: coverage.line, all: options.all }, io);
-    return ok ? 0 : 1;
-  }),
+      const ok = whole.unable === undefined && [...regions, ...whole.outputs].every((r) => r.ok);
+      const notes = [...loaded.notes, ...inputs.notes];
+      if (options.json)
+        io.out(toJson({ model: loaded.path, golden, notes, ok, coverage, endToEnd: whole.outputs, unable: whole.unable, regions }));
+      else printDiff({ path: loaded.path, golden, notes, regions, whole, coverage: coverage.line, all: options.all }, io);
+      return ok ? 0 : 1;
+    }),
 });

@@ -13,26 +13,63 @@ import { toJson } from '../json.ts';
 /** How an op is said: as expressions (kernels of every chip follow), as a function on the host, or as control flow. */
 const kindOf = (r: OpRecord): string => (r.control ? 'control' : r.compute && r.host ? 'compute+host' : r.compute ? 'compute' : 'host');
 
-const typesText = (rule: TypeRule): string => (typeof rule === 'string' ? `as ${rule}` : rule.length > 6 ? `${rule.slice(0, 5).join(', ')} and ${rule.length - 5} more` : rule.join(', ') || 'any value');
+const typesText = (rule: TypeRule): string =>
+  typeof rule === 'string'
+    ? `as ${rule}`
+    : rule.length > 6
+      ? `${rule.slice(0, 5).join(', ')} and ${rule.length - 5} more`
+      : rule.join(', ') || 'any value';
 
 const inputName = (i: InputSpec & { readonly name: string }): string => `${i.name}${i.variadic ? '…' : ''}${i.optional ? '?' : ''}`;
 
 const recordJson = (r: OpRecord): unknown => ({
-  name: r.name, domain: r.domain, since: r.since, kind: kindOf(r), deterministic: !r.nondeterministic, accuracy: r.accuracy,
+  name: r.name,
+  domain: r.domain,
+  since: r.since,
+  kind: kindOf(r),
+  deterministic: !r.nondeterministic,
+  accuracy: r.accuracy,
   inputs: r.inputs.map((i) => ({ name: i.name, types: i.types, role: i.role, optional: i.optional, variadic: i.variadic })),
   outputs: r.outputs.map((o) => ({ name: o.name, type: typeof o.rule === 'string' ? o.rule : 'depends on attributes' })),
-  attributes: Object.fromEntries(Object.entries(r.attrs).map(([name, a]) => [name, { type: a.type, required: a.required, default: a.default }])),
+  attributes: Object.fromEntries(
+    Object.entries(r.attrs).map(([name, a]) => [name, { type: a.type, required: a.required, default: a.default }]),
+  ),
 });
 
-const defaultText = (value: unknown): string => (value === undefined ? 'no default' : `default ${Array.isArray(value) ? `[${value.join(', ')}]` : short(value)}`);
+const defaultText = (value: unknown): string =>
+  value === undefined ? 'no default' : `default ${Array.isArray(value) ? `[${value.join(', ')}]` : short(value)}`;
 
 const printRecord = (r: OpRecord, io: Io): void => {
   const p = io.paint;
-  io.out(`${p.bold(opName(r.domain, r.name))}  since version ${r.since}, ${kindOf(r)}${r.nondeterministic ? ', not deterministic' : ''}\n\n`);
-  io.out(table(io, ['input', 'types', ''], r.inputs.map((i) => [inputName(i), typesText(i.types), i.role === 'value' ? 'decides shapes' : ''])));
-  io.out(`\n${table(io, ['output', 'type'], r.outputs.map((o, i) => [`${o.name}${r.variadicOutputs && i === r.outputs.length - 1 ? '…' : ''}`, typeof o.rule === 'string' ? o.rule : 'depends on attributes']))}`);
+  io.out(
+    `${p.bold(opName(r.domain, r.name))}  since version ${r.since}, ${kindOf(r)}${r.nondeterministic ? ', not deterministic' : ''}\n\n`,
+  );
+  io.out(
+    table(
+      io,
+      ['input', 'types', ''],
+      r.inputs.map((i) => [inputName(i), typesText(i.types), i.role === 'value' ? 'decides shapes' : '']),
+    ),
+  );
+  io.out(
+    `\n${table(
+      io,
+      ['output', 'type'],
+      r.outputs.map((o, i) => [
+        `${o.name}${r.variadicOutputs && i === r.outputs.length - 1 ? '…' : ''}`,
+        typeof o.rule === 'string' ? o.rule : 'depends on attributes',
+      ]),
+    )}`,
+  );
   const attrs = Object.entries(r.attrs);
-  if (attrs.length > 0) io.out(`\n${table(io, ['attribute', 'type', ''], attrs.map(([name, a]) => [name, a.type, a.required ? 'required' : defaultText(a.default)]))}`);
+  if (attrs.length > 0)
+    io.out(
+      `\n${table(
+        io,
+        ['attribute', 'type', ''],
+        attrs.map(([name, a]) => [name, a.type, a.required ? 'required' : defaultText(a.default)]),
+      )}`,
+    );
   const { accuracy } = r;
   io.out(`\n${p.dim(`asked of kernels: ${accuracy.kind}${accuracy.kind === 'ulp' ? `, ${accuracy.ulp} units in the last place` : ''}`)}\n`);
 };
@@ -51,23 +88,45 @@ const matching = (name: string | undefined, domain: string | undefined): readonl
   const near = nearest(name, names);
   const parts = names.filter((n) => n.toLowerCase().includes(asked));
   throw new FlagosError('FLAGOS_E_UNKNOWN_OP', `there is no op '${name}'`, {
-    hint: near !== undefined ? `did you mean ${near}?` : parts.length > 0 ? `did you mean ${parts.slice(0, 6).join(', ')}?` : 'flagos ops lists all',
+    hint:
+      near !== undefined
+        ? `did you mean ${near}?`
+        : parts.length > 0
+          ? `did you mean ${parts.slice(0, 6).join(', ')}?`
+          : 'flagos ops lists all',
   });
 };
 
 export const ops = defineCommand({
   name: 'ops',
   summary: 'list the ops there are records of, or show one',
-  about: 'Lists the op set: each op with the operator-set version of its form, its inputs and outputs, and how it is said (compute: as expressions, from which kernels of every chip come; host: as a function; control: as control flow). With a name: one op, whole.',
+  about:
+    'Lists the op set: each op with the operator-set version of its form, its inputs and outputs, and how it is said (compute: as expressions, from which kernels of every chip come; host: as a function; control: as control flow). With a name: one op, whole.',
   args: { name: optional('an op: Conv, com.microsoft.Gelu') },
   options: { domain: text('<domain>', 'only ops of this domain: ai.onnx, ai.onnx.ml, com.microsoft') },
-  examples: [['flagos ops', 'all ops'], ['flagos ops Conv', 'inputs, types and attributes of one'], ['flagos ops --domain com.microsoft --json', 'those of one domain, as data']],
+  examples: [
+    ['flagos ops', 'all ops'],
+    ['flagos ops Conv', 'inputs, types and attributes of one'],
+    ['flagos ops --domain com.microsoft --json', 'those of one domain, as data'],
+  ],
   run: async ({ args, options, io }) => {
     const records = [...matching(args.name, options.domain)].sort((a, b) => (opName(a.domain, a.name) < opName(b.domain, b.name) ? -1 : 1));
     if (options.json) io.out(toJson({ ops: records.map(recordJson) }));
     else if (args.name !== undefined) records.forEach((r) => printRecord(r, io));
     else {
-      io.out(table(io, ['op', 'since', 'kind', 'inputs', 'outputs'], records.map((r) => [opName(r.domain, r.name), String(r.since), kindOf(r), r.inputs.map(inputName).join(', '), r.outputs.map((o) => o.name).join(', ')])));
+      io.out(
+        table(
+          io,
+          ['op', 'since', 'kind', 'inputs', 'outputs'],
+          records.map((r) => [
+            opName(r.domain, r.name),
+            String(r.since),
+            kindOf(r),
+            r.inputs.map(inputName).join(', '),
+            r.outputs.map((o) => o.name).join(', '),
+          ]),
+        ),
+      );
       io.out(`${records.length} ops\n`);
     }
     return 0;

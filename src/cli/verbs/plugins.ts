@@ -10,19 +10,36 @@ export const plugins = defineCommand({
   args: {},
   options: { ...runtimeOptions },
   groups: [runtimeGroup],
-  examples: [['flagos plugins', 'what was found, and through what'], ['flagos plugins --plugin ./my-plugin', 'with one that is being written']],
-  run: ({ options, io }) => withRuntime(quietly(options, io), io, async ({ runtime }) => {
-    const reports = runtime.registry.reports();
-    if (options.json) {
-      io.out(toJson({ plugins: reports }));
+  examples: [
+    ['flagos plugins', 'what was found, and through what'],
+    ['flagos plugins --plugin ./my-plugin', 'with one that is being written'],
+  ],
+  run: ({ options, io }) =>
+    withRuntime(quietly(options, io), io, async ({ runtime }) => {
+      const reports = runtime.registry.reports();
+      if (options.json) {
+        io.out(toJson({ plugins: reports }));
+        return 0;
+      }
+      io.out(
+        table(
+          io,
+          ['plugin', 'version', 'state', 'providers', 'named by'],
+          reports.map((r) => [
+            r.plugin,
+            r.version ?? '',
+            r.state,
+            r.providers.join(', '),
+            r.source.kind === 'built-in' ? 'built in' : r.source.detail,
+          ]),
+        ),
+      );
+      for (const r of reports) {
+        if (r.error)
+          io.out(
+            `${io.paint.red('failed')} ${r.plugin}: ${r.error.reason}${r.error.hint === undefined ? '' : `\n       ${r.error.hint}`}\n`,
+          );
+      }
       return 0;
-    }
-    io.out(table(io, ['plugin', 'version', 'state', 'providers', 'named by'], reports.map((r) => [
-      r.plugin, r.version ?? '', r.state, r.providers.join(', '), r.source.kind === 'built-in' ? 'built in' : r.source.detail,
-    ])));
-    for (const r of reports) {
-      if (r.error) io.out(`${io.paint.red('failed')} ${r.plugin}: ${r.error.reason}${r.error.hint === undefined ? '' : `\n       ${r.error.hint}`}\n`);
-    }
-    return 0;
-  }),
+    }),
 });

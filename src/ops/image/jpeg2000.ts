@@ -62,7 +62,12 @@ const checkHeader = (b: Uint8Array): number => {
 export const decodeJpeg2000 = (bytes: Uint8Array): Pixels => {
   const count = checkHeader(bytes);
   const image = new JpxImage();
-  image.parse(padded(bytes, count));
+  try {
+    image.parse(padded(bytes, count));
+  } catch (e) {
+    // In damaged streams the library stumbles over what it expects to have read before.
+    throw e instanceof TypeError ? new BrokenImage(e.message, { cause: e }) : e;
+  }
   const { width, height, componentsCount: channels } = image;
   const samples = new Uint8Array(width * height * channels);
   for (const tile of image.tiles) {
