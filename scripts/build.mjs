@@ -1,7 +1,7 @@
 // Builds the package: one bundle per entry point with shared chunks (unbundled, the dependency-injection
 // library alone would take longer to import than everything else), type declarations, and the vendor packages.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -34,5 +34,9 @@ for (const name of readdirSync(join(root, 'plugins-vendor'))) {
   await bundle({ index: input }, join(folder, 'dist'), (id) => !id.startsWith('.') && !id.startsWith('/'));
 }
 
-// npm links the command before this build makes it.
+// Nor does npm link the root's own command: with this, `npx flagos` works in the repository as it does where it is installed.
 chmodSync(join(root, 'dist/cli.js'), 0o755);
+const bin = join(root, 'node_modules/.bin', process.platform === 'win32' ? 'flagos.cmd' : 'flagos');
+rmSync(bin, { force: true });
+if (process.platform === 'win32') writeFileSync(bin, '@node "%~dp0\\..\\..\\dist\\cli.js" %*\r\n');
+else symlinkSync('../../dist/cli.js', bin);
