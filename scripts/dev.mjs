@@ -49,10 +49,18 @@ const forgetOld = () => {
   }
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+const run = async () => {
   const child = spawn(process.execPath, ['--enable-source-maps', await bundleCli(), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1);
+  });
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  run().catch((error) => {
+    // What does not bundle says itself where it is wrong; this script's own stack adds nothing.
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
   });
 }

@@ -1,93 +1,100 @@
 /**
- * Assignment: which session runs each node, so that the whole graph is cheapest: node times, the
- * start of each region, and copies between memories. Exact search is exponential; this starts from
- * the cheapest session per node and improves by moves that matter in practice: a whole session's
- * territory at once, then connected patches of it, then single nodes.
+ * Assignment: which session runs each node, so that the whole graph is cheapest. Exact search is
+ * exponential; this takes several starts and improves them by moves that matter in practice: a whole
+ * session's territory at once, connected patches of it, single nodes, neighbours. The number of
+ * labellings looked at is bounded, so that planning a large graph takes seconds at the most.
  */
-import { formRegions, type RegionGraph } from './regions.ts';
+import { allOn, alongTree, cheapestEach, settle } from './assign-starts.ts';
+import { costOf, type AssignmentProblem } from './cost.ts';
 
-/** A node on a session: its cost in microseconds, and whether it must be a region of its own there. */
-export interface Option {
-  readonly us: number;
-  readonly alone: boolean;
-}
+/** Above this many nodes only territories and patches are moved: each labelling costs a pass over the graph. */
+const SMALL = 96;
+/** Nodes looked at in all, over all labellings. */
+const NODE_BUDGET = 200_000;
 
-export interface AssignmentProblem extends RegionGraph {
-  /** Per node: the sessions that may run it. */
-  readonly options: readonly ReadonlyMap<number, Option>[];
-  /** Per session: start of a region (µs), whether it takes regions of several nodes, and its memory. */
-  readonly sessions: readonly { readonly overheadUs: number; readonly grows: boolean; readonly space: string }[];
-  /** Microseconds to move what node `from` hands to `to` between two spaces. */
-  readonly transferUs: (from: number, to: number, spaceFrom: string, spaceTo: string) => number;
-}
-
-/** Whether a node may share a region, under a labelling. */
-export const growing = (problem: Pick<AssignmentProblem, 'options' | 'sessions'>, labels: readonly number[]) => (v: number): boolean =>
-  problem.sessions[labels[v]!]!.grows && !problem.options[v]!.get(labels[v]!)!.alone;
-
-/** Cost of a labelling, microseconds. */
-export const costOf = (problem: AssignmentProblem, labels: readonly number[]): number => {
-  let cost = 0;
-  for (const region of formRegions(problem, labels, growing(problem, labels))) cost += problem.sessions[labels[region[0]!]!]!.overheadUs;
-  for (let v = 0; v < labels.length; v++) {
-    cost += problem.options[v]!.get(labels[v]!)!.us;
-    const space = problem.sessions[labels[v]!]!.space;
-    for (const p of problem.inputs[v]!) {
-      const from = problem.sessions[labels[p]!]!.space;
-      if (from !== space) cost += problem.transferUs(p, v, from, space);
-    }
-  }
-  return cost;
-};
-
-/** Connected sets of nodes that session `s` could run and that are not labelled `s` yet. */
-const patches = (problem: AssignmentProblem, labels: readonly number[], s: number): number[][] => {
+/** Connected sets of nodes that session `s` could run and that are not labelled `s` yet, the most promising first. */
+const patches = ({ inputs, options }: AssignmentProblem, labels: readonly number[], s: number): number[][] => {
   const component = new Map<number, number[]>();
   for (let v = 0; v < labels.length; v++) {
-    if (labels[v] === s || !problem.options[v]!.has(s)) continue;
+    if (labels[v] === s || !options[v]!.has(s)) continue;
     let own = [v];
-    for (const p of problem.inputs[v]!) {
+    for (const p of inputs[v]!) {
       const other = component.get(p);
-      if (other && other !== own) {
-        other.push(...own);
-        for (const x of own) component.set(x, other);
-        own = other;
-      }
+      if (!other || other === own) continue;
+      const [into, from] = other.length >= own.length ? [other, own] : [own, other];
+      for (const x of from) component.set(x, into);
+      into.push(...from);
+      own = into;
     }
     component.set(v, own);
   }
-  return [...new Set(component.values())];
+  const gain = (patch: readonly number[]): number => patch.reduce((us, v) => us + options[v]!.get(labels[v]!)!.us - options[v]!.get(s)!.us, 0);
+  return [...new Set(component.values())].map((patch) => ({ patch, gain: gain(patch) })).sort((a, b) => b.gain - a.gain || a.patch[0]! - b.patch[0]!).map((x) => x.patch);
 };
 
-/** Above this many nodes single-node moves are not tried: each costs a pass over the graph. */
-const SINGLE_MOVES = 96;
+/** A labelling under improvement. */
+class Search {
+  readonly #problem: AssignmentProblem;
+  labels: number[];
+  cost: number;
+  #left: number;
+
+  constructor(problem: AssignmentProblem, start: number[], passes: number) {
+    this.#problem = problem;
+    this.labels = start;
+    this.cost = costOf(problem, start);
+    this.#left = passes;
+  }
+
+  /** Labels nodes `s` if that makes the whole cheaper. */
+  #try(nodes: readonly number[], s: number): boolean {
+    if (this.#left-- <= 0) return false;
+    const labels = [...this.labels];
+    for (const v of nodes) labels[v] = s;
+    const cost = costOf(this.#problem, labels);
+    if (cost >= this.cost) return false;
+    this.labels = labels;
+    this.cost = cost;
+    return true;
+  }
+
+  #territories(s: number): boolean {
+    const movable = this.labels.flatMap((l, v) => (l !== s && this.#problem.options[v]!.has(s) ? [v] : []));
+    if (movable.length === 0) return false;
+    let moved = this.#try(movable, s);
+    for (const patch of patches(this.#problem, this.labels, s)) moved = this.#try(patch, s) || moved;
+    return moved;
+  }
+
+  #neighbours(v: number, s: number): boolean {
+    const { inputs, options } = this.#problem;
+    let moved = this.labels[v] !== s && this.#try([v], s);
+    for (const p of inputs[v]!) if (options[p]!.has(s) && (this.labels[p] !== s || this.labels[v] !== s)) moved = this.#try([p, v], s) || moved;
+    return moved;
+  }
+
+  improve(): this {
+    const { options, sessions } = this.#problem;
+    for (let moved = true; moved && this.#left > 0; ) {
+      moved = false;
+      for (let s = 0; s < sessions.length; s++) moved = this.#territories(s) || moved;
+      if (this.labels.length > SMALL) continue;
+      for (let v = 0; v < this.labels.length; v++) for (const s of options[v]!.keys()) moved = this.#neighbours(v, s) || moved;
+    }
+    return this;
+  }
+}
 
 /** A good labelling (session per node). Deterministic. Every node must have an option. */
 export const assign = (problem: AssignmentProblem): number[] => {
-  const cheapest = (options: ReadonlyMap<number, Option>): number =>
-    [...options].reduce((best, o) => (o[1].us + problem.sessions[o[0]]!.overheadUs < best[1].us + problem.sessions[best[0]]!.overheadUs ? o : best))[0];
-  let labels = problem.options.map(cheapest);
-  let cost = costOf(problem, labels);
-  const consider = (move: readonly number[], s: number): boolean => {
-    const proposal = [...labels];
-    for (const v of move) proposal[v] = s;
-    const c = costOf(problem, proposal);
-    if (c >= cost) return false;
-    labels = proposal;
-    cost = c;
-    return true;
-  };
-  for (let improved = true; improved; ) {
-    improved = false;
-    for (let s = 0; s < problem.sessions.length; s++) {
-      const all = labels.flatMap((l, v) => (l !== s && problem.options[v]!.has(s) ? [v] : []));
-      if (all.length === 0) continue;
-      if (consider(all, s)) improved = true;
-      for (const patch of patches(problem, labels, s)) if (consider(patch, s)) improved = true;
-    }
-    if (labels.length <= SINGLE_MOVES) {
-      for (let v = 0; v < labels.length; v++) for (const s of problem.options[v]!.keys()) if (s !== labels[v] && consider([v], s)) improved = true;
-    }
-  }
-  return labels;
+  const n = problem.inputs.length;
+  const cheapest = cheapestEach(problem);
+  // Nothing to choose: by far the most common case.
+  if (problem.options.every((of) => of.size === 1)) return cheapest;
+  const tree = alongTree(problem);
+  const starts = [cheapest, tree, settle(problem, tree), ...problem.sessions.map((_, s) => allOn(problem, cheapest, s))];
+  const passes = Math.max(16, Math.floor(NODE_BUDGET / n));
+  const better = (a: Search, b: Search): Search => (b.cost < a.cost ? b : a);
+  if (n <= SMALL) return starts.map((start) => new Search(problem, start, passes).improve()).reduce(better).labels;
+  return starts.map((start) => new Search(problem, start, passes)).reduce(better).improve().labels;
 };

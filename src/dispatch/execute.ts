@@ -2,12 +2,13 @@
  * The executor: a loop over prepared steps. No strings, no maps, no allocation beyond the outputs,
  * and no `await` between synchronous steps.
  */
-import { wrapError, FlagosError } from '../core/errors.ts';
-import { concreteShape } from '../core/graph.ts';
-import { Tensor, type Value } from '../core/tensor.ts';
+import { asError, wrapError, FlagosError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { Tensor, Value } from '../core/tensor.ts';
 import { isPromise, type MaybePromise } from '../core/async.ts';
-import type { RunValue } from '../plugins/contract.ts';
-import { traceOf, type PreparedPlan, type Step } from './prepare.ts';
+import { Cells } from './cells.ts';
+import { disposeKernels, traceOf, type DeviceSlot, type PreparedPlan, type Step } from './prepare.ts';
+import { Misstated, takeSupplied } from './supplied.ts';
 
 /** Watches steps, for profiles and comparisons. Absent, it costs one comparison a step. */
 export interface StepObserver {
@@ -18,134 +19,180 @@ export interface StepObserver {
 }
 
 export interface RunOptions {
+  /** Ends the run between two steps. */
   readonly signal?: AbortSignal | undefined;
   readonly observer?: StepObserver | undefined;
-  /** Host tensors to write outputs into, by position. */
+  /** Host tensors to write outputs into, by position. One of another type or shape than the output is left alone. */
   readonly into?: readonly (Tensor | undefined)[] | undefined;
 }
 
 /** A step's failure, with the step, so that the runner can choose another kernel for it. */
 export class StepFailure extends Error {
-  constructor(readonly error: FlagosError, readonly step: Step) {
+  constructor(readonly error: FlagosError, readonly step: Step, readonly misstated = false) {
     super(error.message, { cause: error });
   }
 }
 
-const now = (): number => performance.now();
+/** @throws FLAGOS_E_CANCELLED if the caller asked to stop. */
+export const checkCancelled = (signal: AbortSignal | undefined): void => {
+  if (signal?.aborted) throw new FlagosError('FLAGOS_E_CANCELLED', 'the run was cancelled', { cause: signal.reason });
+};
+
+/** A step that did not end at once, or whose observer asks to wait. */
+interface Waiting {
+  /** What the kernel gave back. */
+  readonly kernel: unknown;
+  /** What the observer gave back, once the kernel is done. */
+  readonly observer: Promise<void> | undefined;
+  readonly index: number;
+  readonly start: number;
+}
+
+const traceOfStep = (step: Step): { node: string; op?: string; chip?: string; kernel: string } =>
+  step.planned ? traceOf(step.planned) : { node: `copy of '${step.label}'`, kernel: step.kernel };
 
 /** Runs a plan. One run at a time: steps reuse their buffers. */
 export class Executor {
-  readonly #slots: RunValue[];
-  /** Slot of each step output that is a graph output → its position, so that results are written where the caller reads them. */
-  readonly #outputOf = new Map<number, number>();
+  readonly plan: PreparedPlan;
+  /** Per output: whether its tensor is made here for each run, so that nobody else has it. */
+  readonly fresh: readonly boolean[];
+  readonly allFresh: boolean;
+  readonly #logger: Logger;
+  readonly #cells: Cells;
 
-  constructor(readonly plan: PreparedPlan) {
-    this.#slots = new Array<RunValue>(plan.slots).fill(undefined);
-    plan.outputs.forEach((o, i) => o.slot >= 0 && !this.#outputOf.has(o.slot) && this.#outputOf.set(o.slot, i));
-    // A graph output gets a fresh tensor each run; steps learn here which of their outputs those are.
-    this.#fresh = plan.steps.flatMap((step, index) =>
-      [...step.writes].flatMap((slot, j) => {
-        const position = this.#outputOf.get(slot);
-        return position === undefined || step.kernel.endsWith(':download') ? [] : [{ index, step, j, position }];
-      }));
+  constructor(plan: PreparedPlan, logger: Logger) {
+    this.plan = plan;
+    this.#logger = logger;
+    this.#cells = new Cells(plan);
+    const own = new Set(this.#cells.fresh.map((f) => f.position));
+    this.fresh = plan.outputs.map((_, i) => own.has(i));
+    this.allFresh = this.fresh.every(Boolean);
   }
 
-  readonly #fresh: readonly { index: number; step: Step; j: number; position: number }[];
-
+  /** @returns the graph's outputs; what of them is not fresh may be an input, or be handed out twice. */
   run(inputs: readonly (Value | undefined)[], options: RunOptions = {}): MaybePromise<Value[]> {
-    const { plan } = this;
-    const slots = this.#slots;
-    for (let i = 0; i < inputs.length; i++) slots[plan.inputSlots[i]!] = inputs[i];
-    for (const { step, j, position } of this.#fresh) (step.places as (Tensor | undefined)[])[j] = this.#place(position, options.into?.[position]);
-    const pending = this.#from(0, options);
-    return isPromise(pending) ? pending.then(() => this.#finish(options)) : this.#finish(options);
+    const { inputSlots } = this.plan;
+    const { slots } = this.#cells;
+    for (let i = 0; i < inputs.length; i++) slots[inputSlots[i]!] = inputs[i];
+    try {
+      this.#cells.open(options.into);
+      const waiting = this.#from(0, options);
+      const results = waiting === undefined ? this.#finish() : this.#rest(waiting, options).then(() => this.#finish());
+      return isPromise(results) ? results.catch((e: unknown) => this.#fail(e)) : results;
+    } catch (e) {
+      return this.#fail(e);
+    }
   }
 
-  #place(position: number, into: Tensor | undefined): Tensor | undefined {
-    const { type } = this.plan.outputs[position]!;
-    const dims = concreteShape(type);
-    if (!dims || type?.kind !== 'tensor' || type.dtype === 'string') return undefined;
-    if (into && into.dtype === type.dtype && into.dims.length === dims.length && into.dims.every((d, i) => d === dims[i])) return into;
-    return Tensor.zeros(type.dtype, dims);
-  }
-
-  #from(first: number, options: RunOptions): MaybePromise<void> {
+  /** Runs steps until the end, or until one must be waited for. */
+  #from(first: number, { observer, signal }: RunOptions): Waiting | undefined {
     const { steps } = this.plan;
-    const { observer, signal } = options;
+    const { slots, late: lates } = this.#cells;
     for (let i = first; i < steps.length; i++) {
       const step = steps[i]!;
-      const { reads, inputs, outputs, places } = step;
-      for (let j = 0; j < reads.length; j++) inputs[j] = this.#slots[reads[j]!];
-      for (let j = 0; j < places.length; j++) outputs[j] = places[j];
-      if (signal?.aborted) throw new FlagosError('FLAGOS_E_CANCELLED', 'the run was cancelled', { cause: signal.reason });
-      observer?.before?.(step, i);
-      const start = observer ? now() : 0;
-      let pending: void | Promise<void>;
+      const late = lates[i]!;
+      const { inputs, outputs, places } = step;
+      for (let k = 0; k < late.length; k += 2) inputs[late[k]!] = slots[late[k + 1]!];
+      if (signal !== undefined) checkCancelled(signal);
+      let start = 0;
+      if (observer !== undefined) {
+        observer.before?.(step, i);
+        start = performance.now();
+      }
+      let pending: unknown;
       try {
         pending = step.prepared.run(inputs, outputs);
       } catch (e) {
         throw this.#failure(e, step);
       }
-      if (pending !== undefined) {
-        return pending.then(
-          () => {
-            const watching = this.#done(step, i, start, observer);
-            return watching === undefined ? this.#from(i + 1, options) : watching.then(() => this.#from(i + 1, options));
-          },
-          (e: unknown) => {
-            throw this.#failure(e, step);
-          },
-        );
+      if (pending !== undefined) return { kernel: pending, observer: undefined, index: i, start };
+      for (let j = 0; j < places.length; j++) if (outputs[j] !== places[j] || places[j] === undefined) this.#take(step, j);
+      if (observer !== undefined) {
+        const watching = observer.after?.(step, i, start, performance.now());
+        if (isPromise(watching)) return { kernel: undefined, observer: watching, index: i, start };
       }
-      const watching = this.#done(step, i, start, observer);
-      if (watching !== undefined) return watching.then(() => this.#from(i + 1, options));
+      if (step.frees !== undefined) this.#free(step.frees);
     }
   }
 
-  #done(step: Step, i: number, start: number, observer: StepObserver | undefined): void | Promise<void> {
-    const { writes, outputs } = step;
-    for (let j = 0; j < writes.length; j++) {
-      if (outputs[j] === undefined) {
-        throw this.#failure(new FlagosError('FLAGOS_E_KERNEL_CONTRACT', `made no output ${j}`, { hint: 'the provider must fill every output that is undefined' }), step);
-      }
-      this.#slots[writes[j]!] = outputs[j];
+  /** The steps from one that must be waited for. */
+  async #rest(first: Waiting, options: RunOptions): Promise<void> {
+    let waiting: Waiting | undefined = first;
+    while (waiting !== undefined) {
+      const { index, start } = waiting;
+      const step = this.plan.steps[index]!;
+      if (waiting.kernel !== undefined) {
+        try {
+          await waiting.kernel;
+        } catch (e) {
+          throw this.#failure(e, step);
+        }
+        for (let j = 0; j < step.places.length; j++) if (step.outputs[j] !== step.places[j] || step.places[j] === undefined) this.#take(step, j);
+        await options.observer?.after?.(step, index, start, performance.now());
+      } else await waiting.observer;
+      if (step.frees !== undefined) this.#free(step.frees);
+      waiting = this.#from(index + 1, options);
     }
-    return observer?.after?.(step, i, start, now());
+  }
+
+  /** An output that is not simply where it was asked for. */
+  #take(step: Step, j: number): void {
+    try {
+      this.#cells.slots[step.writes[j]!] = step.outputs[j] = takeSupplied(step, j);
+    } catch (e) {
+      throw e instanceof Misstated ? new StepFailure(e.error.at(traceOfStep(step)), step, true) : this.#failure(e, step);
+    }
+  }
+
+  #free(frees: readonly DeviceSlot[]): void {
+    const { slots } = this.#cells;
+    for (const { slot, memory } of frees) {
+      const value = slots[slot];
+      slots[slot] = undefined;
+      if (value === undefined || value === null || !('space' in value)) continue;
+      try {
+        memory.free(value);
+      } catch (e) {
+        // The results are right all the same; if memory runs out because of it, the next allocation says so.
+        this.#logger.log('warn', `freeing a tensor in ${memory.id} failed`, { reason: asError(e).message });
+      }
+    }
   }
 
   #failure(thrown: unknown, step: Step): StepFailure {
-    const trace = step.planned ? traceOf(step.planned) : { node: step.label, kernel: step.kernel };
-    return new StepFailure(wrapError('FLAGOS_E_KERNEL', thrown, { trace }), step);
+    return new StepFailure(wrapError('FLAGOS_E_KERNEL', thrown, { trace: traceOfStep(step) }), step);
   }
 
-  #finish(options: RunOptions): MaybePromise<Value[]> {
-    const { plan } = this;
-    const results = plan.outputs.map((o): Value => (o.constant ? o.constant.clone() : o.slot < 0 ? null : (this.#slots[o.slot] as Value)));
-    if (!plan.tail) {
-      this.#release();
+  #finish(): MaybePromise<Value[]> {
+    const { outputs, tail } = this.plan;
+    const { slots } = this.#cells;
+    const results: Value[] = [];
+    for (let i = 0; i < outputs.length; i++) {
+      const { constant, slot } = outputs[i]!;
+      results.push(constant ? constant.clone() : slot < 0 ? null : (slots[slot] as Value));
+    }
+    if (!tail) {
+      this.#cells.close();
       return results;
     }
-    const { tail } = plan;
-    const late = tail.run(Array.from(tail.reads, (slot) => this.#slots[slot] as Value), options);
     const merge = (values: readonly Value[]): Value[] => {
       tail.outputs.forEach((position, i) => (results[position] = values[i]!));
-      this.#release();
+      this.#cells.close();
       return results;
     };
+    const late = tail.run(Array.from(tail.reads, (slot) => slots[slot] as Value));
     return isPromise(late) ? late.then(merge) : merge(late);
   }
 
-  /** Forgets user tensors, so that a plan at rest keeps nothing of them alive. */
-  #release(): void {
-    this.#slots.fill(undefined);
-    for (const step of this.plan.steps) {
-      step.inputs.fill(undefined);
-      step.outputs.fill(undefined);
-    }
-    for (const { step, j } of this.#fresh) (step.places as (Tensor | undefined)[])[j] = undefined;
+  #fail(thrown: unknown): never {
+    this.#free(this.plan.deviceSlots);
+    this.#cells.restore();
+    throw thrown;
   }
 
-  async dispose(): Promise<void> {
-    for (const step of this.plan.steps) await step.prepared.dispose();
+  /** Releases kernels, the tail's too. @returns what kernels threw. */
+  async dispose(): Promise<Error[]> {
+    await this.plan.tail?.dispose();
+    return disposeKernels(this.plan.steps.map((s) => s.prepared));
   }
 }

@@ -1,10 +1,12 @@
 /** Puts a subgraph's nodes into the graph around it, under names of their own. */
-import { captures, subgraphsOf, type Attribute, type Graph, type Node } from '../core/graph.ts';
+import { captures, subgraphsOf, type Attribute, type Graph, type Node, type ValueType } from '../core/graph.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 export interface Inlined {
   readonly nodes: readonly Node[];
   readonly initializers: ReadonlyMap<string, Tensor>;
+  /** Types the model states for its values. */
+  readonly types: ReadonlyMap<string, ValueType>;
   /** The subgraph's outputs under their new names. */
   readonly outputs: readonly string[];
 }
@@ -45,6 +47,7 @@ export const inlineBranch = (node: Node, branch: Graph): Inlined => {
       attrs: renameAttrs(n, rename),
     })),
     initializers: new Map([...branch.initializers].map(([name, t]) => [rename(name), t])),
+    types: new Map([...branch.types].map(([name, t]) => [rename(name), t])),
     outputs: branch.outputs.map((o) => rename(o.name)),
   };
 };

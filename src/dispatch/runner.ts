@@ -3,343 +3,266 @@
  * kernel fails. Model, tail of a plan, and body of control flow are all one of these.
  */
 import { FlagosError } from '../core/errors.ts';
-import { captures, opName, type Graph, type Model } from '../core/graph.ts';
-import type { Logger } from '../core/log.ts';
+import type { Graph } from '../core/graph.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
-import { chain, isPromise, type MaybePromise } from '../core/async.ts';
-import { bindNode } from '../ops/bind.ts';
-import { evaluateNode, typeOfValue } from '../ops/evaluate.ts';
-import type { OpSet } from '../ops/registry.ts';
+import { isPromise, type MaybePromise } from '../core/async.ts';
 import type { Arg } from '../ops/bind.ts';
-import type { Prepared } from '../plugins/contract.ts';
-import { Executor, StepFailure, type RunOptions } from './execute.ts';
-import { planGraph, regionKey, signatureOf, type PlanContext, type PlannedGraph, type PlannedRegion } from './planner.ts';
-import { bindPlan, prepareRegion, type PreparedPlan } from './prepare.ts';
-import { specialize, type Specialized } from './specialize.ts';
+import { buildPlan, type BuildContext, type Inner } from './build.ts';
+import { prepareControl, type BodyRunner } from './control.ts';
+import { checkCancelled, Executor, StepFailure, type RunOptions } from './execute.ts';
+import { carryOut, wait, type Flow } from './flow.ts';
+import { ownResults, placeResults, writablePlaces } from './ownership.ts';
+import { decidingInputs, PlanCache, typeOfInput } from './plan-cache.ts';
+import type { KernelUse, PlannedGraph } from './planned.ts';
+import type { PreparedPlan } from './prepare.ts';
+import { Recovery } from './recover.ts';
 
-/** What running needs of the world: ops, open chips, selection. One per runtime. */
-export interface Dispatcher extends PlanContext {
-  readonly ops: OpSet;
-  readonly logger: Logger;
-  /** Sets a kernel aside for a signature. `lasting`: for the whole process, not only where it failed. */
-  setAside(kernel: string, signature: string, reason: string, lasting: boolean): void;
-  /** Told of each plan that was made, for reports. */
-  planned?(plan: PreparedPlan, graph: Graph): void;
+/** What running needs of the world: ops, open chips, selection. One per runtime and policy. */
+export interface Dispatcher extends BuildContext {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** When a kernel that is set aside for a signature may run it again, in milliseconds since 1970. */
+  setAsideUntil(use: KernelUse): number | undefined;
+  /** Told of each plan that was made, and of each that was given up, for reports. */
+  planned?(plan: PreparedPlan): void;
+  dropped?(plan: PreparedPlan): void;
 }
 
-interface CachedPlan {
+export interface GraphRunnerOptions {
+  /** For messages. */
+  readonly model?: string | undefined;
+  /** Whether its results go to a caller, to keep and to change. */
+  readonly handsOut?: boolean;
+  /** Whether shapes are taken on the model's word where they cannot be inferred; until that proves wrong. */
+  readonly trusting?: boolean;
+}
+
+/** A plan ready to run. */
+interface Ready {
   readonly executor: Executor;
-  readonly shapes: readonly (Tensor | undefined)[];
-  readonly key: string;
+  /** When a kernel it does without may be tried again. */
+  readonly reviewAt: number | undefined;
 }
 
-/** Plans kept per graph; beyond that the least recently used goes. */
-const PLAN_LIMIT = 64;
-const ATTEMPTS = 16;
-
-const sameTensor = (a: Tensor, b: Tensor): boolean => {
-  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false;
-  return true;
-};
+const noOptions: RunOptions = {};
 
 export class GraphRunner {
-  readonly #plans = new Map<string, CachedPlan>();
-  #last: CachedPlan | undefined;
-  #lastSample: readonly (Value | Shape | undefined)[] = [];
-  #queue: Promise<unknown> | undefined;
-  #disposed = false;
+  readonly graph: Graph;
+  readonly #dispatcher: Dispatcher;
+  readonly #model: string | undefined;
+  readonly #handsOut: boolean;
   readonly #names: readonly string[];
   /** Inputs whose contents decide shapes of the nodes that read them: part of a plan's key. */
   readonly #byValue: readonly boolean[];
-  readonly #byContent: boolean;
-  /** Of the run under way: handed on to bodies of control flow. */
-  #options: RunOptions = {};
+  readonly #cache: PlanCache<Ready>;
+  /** Regions that failed as a whole while running. */
+  readonly #parted = new Set<string>();
+  #trusting: boolean;
+  #queue: Promise<unknown> | undefined;
+  /** Whether a run is on the stack at this moment. */
+  #running = false;
+  /** Of the run under way: what bodies of control flow and the tail are to heed, too. */
+  #passedOn: RunOptions = noOptions;
+  readonly #releasing = new Set<Promise<void>>();
+  #disposed: Promise<void> | undefined;
 
   /** @param byContent whether input contents may be used for planning (tails and bodies: yes; a model's inputs: no). */
-  constructor(readonly graph: Graph, readonly dispatcher: Dispatcher, byContent: boolean, readonly model?: Model) {
+  constructor(graph: Graph, dispatcher: Dispatcher, byContent: boolean, options: GraphRunnerOptions = {}) {
+    this.graph = graph;
+    this.#dispatcher = dispatcher;
+    this.#model = options.model;
+    this.#handsOut = options.handsOut ?? false;
+    this.#trusting = options.trusting ?? true;
     this.#names = graph.inputs.map((i) => i.name);
-    this.#byContent = byContent;
-    const deciding = byContent ? decidingNames(graph, dispatcher.ops) : new Set<string>();
-    this.#byValue = this.#names.map((n) => deciding.has(n));
+    this.#byValue = byContent ? decidingInputs(graph, dispatcher.ops) : this.#names.map(() => false);
+    this.#cache = new PlanCache(this.#byValue, ({ executor }) => this.#release(executor, executor.dispose()));
   }
 
-  /** Runs once; calls made while another runs wait for it. @returns the graph's outputs, in order. */
-  run(inputs: readonly (Value | undefined)[], options: RunOptions = {}): MaybePromise<Value[]> {
-    if (this.#queue) return this.#enqueue(() => this.#run(inputs, options, 0));
-    const result = this.#run(inputs, options, 0);
-    return isPromise(result) ? this.#enqueue(() => result) : result;
+  /**
+   * Runs once; calls made while another runs wait for it. @returns the graph's outputs, in order.
+   * @throws FLAGOS_E_DISPOSED, FLAGOS_E_CANCELLED, FLAGOS_E_NO_KERNEL, FLAGOS_E_KERNEL, user errors of ops.
+   */
+  run(inputs: readonly (Value | undefined)[], options: RunOptions = noOptions): MaybePromise<Value[]> {
+    if (this.#running) throw new FlagosError('FLAGOS_E_USAGE', 'it is running: what watches a run cannot start another one of the same model');
+    if (this.#queue) return this.#enqueue(() => this.#run(inputs, options));
+    this.#running = true;
+    try {
+      const result = this.#run(inputs, options);
+      return isPromise(result) ? this.#enqueue(() => result) : result;
+    } finally {
+      this.#running = false;
+    }
   }
 
-  #enqueue(start: () => MaybePromise<Value[]>): Promise<Value[]> {
+  /** Makes the plan for inputs like these, after what is under way. */
+  async prepare(inputs: readonly (Value | undefined)[]): Promise<void> {
+    await this.#enqueue(() => {
+      this.#assertUsable();
+      return this.resolve(inputs);
+    });
+  }
+
+  #enqueue<T>(start: () => MaybePromise<T>): Promise<T> {
     const before = this.#queue;
     const result = (async () => {
-      if (before) await before.catch(() => undefined);
+      if (before) await before;
       return start();
     })();
-    const settled = result.catch(() => undefined).then(() => {
+    const settled = result.then(() => undefined, () => undefined).then(() => {
       if (this.#queue === settled) this.#queue = undefined;
     });
     this.#queue = settled;
     return result;
   }
 
-  #run(inputs: readonly (Value | undefined)[], options: RunOptions, attempt: number): MaybePromise<Value[]> {
-    if (this.#disposed) throw new FlagosError('FLAGOS_E_DISPOSED', 'the model was disposed', { trace: { model: this.model?.name } });
-    this.#options = options;
-    return chain(this.resolve(inputs), (plan) => {
-      const recover = (e: unknown): MaybePromise<Value[]> => this.#recover(e, inputs, options, attempt);
-      try {
-        const result = plan.executor.run(inputs, options);
-        return isPromise(result) ? result.then((r) => this.#owned(r, inputs), recover) : this.#owned(result, inputs);
-      } catch (e) {
-        return recover(e);
-      }
-    });
+  #assertUsable(): void {
+    if (this.#disposed) throw new FlagosError('FLAGOS_E_DISPOSED', 'it was disposed', { trace: { model: this.#model } });
   }
 
-  /** A model's results are the caller's to keep and change: none is an input, and no two are one. */
-  #owned(results: Value[], inputs: readonly (Value | undefined)[]): Value[] {
-    if (!this.model || this.graph !== this.model.graph) return results;
-    for (let i = 0; i < results.length; i++) {
-      const r = results[i]!;
-      if (r instanceof Tensor && (inputs.includes(r) || results.indexOf(r) < i)) results[i] = r.clone();
-    }
-    return results;
+  #run(inputs: readonly (Value | undefined)[], options: RunOptions): MaybePromise<Value[]> {
+    this.#assertUsable();
+    const { signal, observer, into } = options;
+    if (signal !== undefined) this.#checkCancelled(signal);
+    this.#passedOn = signal === undefined && observer === undefined ? noOptions : { signal, observer };
+    if (into === undefined) return this.#attempt(inputs, options);
+    const made = this.#attempt(inputs, { signal, observer, into: writablePlaces(into, inputs) });
+    return isPromise(made) ? made.then((results) => placeResults(results, into)) : placeResults(made, into);
   }
 
-  #recover(thrown: unknown, inputs: readonly (Value | undefined)[], options: RunOptions, attempt: number): MaybePromise<Value[]> {
-    if (!(thrown instanceof StepFailure)) throw thrown instanceof FlagosError ? thrown.at({ model: this.model?.name }) : thrown;
-    const { error, step } = thrown;
-    const { policy, logger } = this.dispatcher;
-    error.at({ model: this.model?.name });
-    const planned = step.planned;
-    if (error.kind === 'user' || policy.onFailure === 'error' || !planned?.chip || attempt >= ATTEMPTS) throw error;
-    logger.log('warn', `${step.kernel} failed, trying the next candidate`, { node: step.label, reason: error.reason });
-    for (const n of planned.nodes) {
-      const kernel = `${planned.chip.id}:${opName(n.node.domain, n.node.op)}.${planned.variant}`;
-      this.dispatcher.setAside(kernel, signatureOf(n), error.reason, policy.onFailure === 'quarantine');
-    }
-    this.#forget();
+  #attempt(inputs: readonly (Value | undefined)[], options: RunOptions): MaybePromise<Value[]> {
+    const ready = this.resolve(inputs);
+    return isPromise(ready) ? ready.then((r) => this.#execute(r, inputs, options)) : this.#execute(ready, inputs, options);
+  }
+
+  #execute(ready: Ready, inputs: readonly (Value | undefined)[], options: RunOptions): MaybePromise<Value[]> {
     try {
-      const again = this.#run(inputs, options, attempt + 1);
-      return isPromise(again) ? again.catch((e: unknown) => { throw withFirst(e, error); }) : again;
+      const results = ready.executor.run(inputs, options);
+      if (!isPromise(results)) return this.#own(results, inputs, ready);
+      return results.then((r) => this.#own(r, inputs, ready), (e: unknown) => this.#recover(e, ready, inputs, options));
     } catch (e) {
-      throw withFirst(e, error);
+      return this.#recover(e, ready, inputs, options);
     }
   }
 
-  /** Drops all plans: kernels they use were set aside, or policy changed. */
-  #forget(): void {
-    for (const p of this.#plans.values()) void p.executor.dispose();
-    this.#plans.clear();
-    this.#last = undefined;
+  #own(results: Value[], inputs: readonly (Value | undefined)[], { executor }: Ready): Value[] {
+    return this.#handsOut && !executor.allFresh ? ownResults(results, inputs, executor.fresh) : results;
   }
 
-  /** The plan for inputs of these shapes; a seen signature costs a comparison of dimensions. */
-  resolve(inputs: readonly (Value | undefined)[]): MaybePromise<CachedPlan> {
-    const last = this.#last;
-    if (last && this.#matches(last, inputs)) return last;
-    const key = this.#key(inputs);
-    const known = this.#plans.get(key);
-    if (known) {
-      this.#plans.delete(key);
-      this.#plans.set(key, known);
-      return this.#remember(known, inputs);
-    }
-    return chain(this.#build(inputs), (executor) => {
-      const plan: CachedPlan = { executor, key, shapes: inputs.map((v) => (v instanceof Tensor ? v : undefined)) };
-      if (this.#plans.size >= PLAN_LIMIT) {
-        const oldest = this.#plans.keys().next().value!;
-        void this.#plans.get(oldest)!.executor.dispose();
-        this.#plans.delete(oldest);
+  #recover(thrown: unknown, ready: Ready, inputs: readonly (Value | undefined)[], options: RunOptions): MaybePromise<Value[]> {
+    return carryOut(this.#again(thrown, ready, inputs, options));
+  }
+
+  /** Runs again by other plans, from the inputs, which no kernel may change, until one works or there is none. */
+  *#again(thrown: unknown, ready: Ready, inputs: readonly (Value | undefined)[], options: RunOptions): Flow<Value[]> {
+    const recovery = new Recovery(this.#dispatcher, this.#parted);
+    let failure = thrown;
+    for (let last = ready; ; ) {
+      try {
+        if (!this.#distrusts(failure)) recovery.note(failure, last.executor.plan.planned);
+      } catch (e) {
+        if (recovery.takenBack) this.#cache.remove(last);
+        throw this.#located(e);
       }
-      this.#plans.set(key, plan);
-      return this.#remember(plan, inputs);
-    });
-  }
-
-  #remember(plan: CachedPlan, inputs: readonly (Value | undefined)[]): CachedPlan {
-    this.#last = plan;
-    // Contents are compared later, so they are copied; shapes are immutable.
-    this.#lastSample = inputs.map((v, i) => (v instanceof Tensor && this.#byValue[i] ? v.clone() : v instanceof Tensor ? new Shape(v) : v));
-    return plan;
-  }
-
-  #matches(_plan: CachedPlan, inputs: readonly (Value | undefined)[]): boolean {
-    const sample = this.#lastSample;
-    if (sample.length !== inputs.length) return false;
-    for (let i = 0; i < inputs.length; i++) {
-      const a = sample[i];
-      const b = inputs[i];
-      if (a === b && a === undefined) continue;
-      if (!(b instanceof Tensor) || !(a instanceof Tensor || a instanceof Shape)) return false;
-      if (a.dtype !== b.dtype || a.dims.length !== b.dims.length) return false;
-      for (let d = 0; d < a.dims.length; d++) if (a.dims[d] !== b.dims[d]) return false;
-      if (a instanceof Tensor && !sameTensor(a, b)) return false;
+      this.#cache.remove(last);
+      try {
+        this.#assertUsable();
+        this.#checkCancelled(options.signal);
+        last = yield* wait(this.resolve(inputs));
+        return this.#own(yield* wait(last.executor.run(inputs, options)), inputs, last);
+      } catch (e) {
+        failure = e;
+      }
     }
+  }
+
+  /** Whether a failure shows for the first time that types are not what the model says they are. */
+  #distrusts(failure: unknown): boolean {
+    if (!this.#trusting || !(failure instanceof StepFailure) || !failure.misstated) return false;
+    this.#trusting = false;
+    this.#cache.clear();
+    this.#dispatcher.logger.log('warn', `${failure.error.reason}; shapes it states are not relied on any more`, { model: this.#model });
     return true;
   }
 
-  #key(inputs: readonly (Value | undefined)[]): string {
-    return inputs.map((v, i) => {
-      if (!(v instanceof Tensor)) return v === undefined ? '-' : JSON.stringify(typeOfValue(v));
-      return `${v.dtype}[${v.dims}]${this.#byValue[i] ? `=${Array.from(v.data as ArrayLike<unknown>).join(',')}` : ''}`;
-    }).join(';');
-  }
-
-  /** What is known of the inputs for planning. */
-  #known(inputs: readonly (Value | undefined)[]): Map<string, Arg> {
-    const known = new Map<string, Arg>();
-    inputs.forEach((v, i) => {
-      if (v !== undefined) known.set(this.#names[i]!, { type: typeOfValue(v), value: v instanceof Tensor && this.#byValue[i] ? v.clone() : undefined });
-    });
-    return known;
-  }
-
-  #build(inputs: readonly (Value | undefined)[]): MaybePromise<Executor> {
+  #checkCancelled(signal: AbortSignal | undefined): void {
     try {
-      const special = specialize(this.graph, this.#known(inputs), { ops: this.dispatcher.ops });
-      const built = this.#prepare(special, new Set(), 0);
-      return isPromise(built) ? built.catch((e: unknown) => { throw this.#located(e); }) : built;
+      checkCancelled(signal);
     } catch (e) {
       throw this.#located(e);
     }
   }
 
   #located(e: unknown): unknown {
-    return e instanceof FlagosError ? e.at({ model: this.model?.name }) : e;
+    return e instanceof FlagosError ? e.at({ model: this.#model }) : e;
   }
 
-  /** Plans and prepares; a region that cannot be prepared after all is taken apart, a node that cannot is given to the next candidate. */
-  #prepare(special: Specialized, unmergeable: ReadonlySet<string>, attempt: number): MaybePromise<Executor> {
-    return this.#prepareKernels(special, planGraph(special, { ...this.dispatcher, unmergeable, settled: this.#byContent }), unmergeable, attempt);
+  /** The plan for inputs of these shapes; a seen signature costs a comparison of dimensions. */
+  resolve(inputs: readonly (Value | undefined)[]): MaybePromise<Ready> {
+    const known = this.#cache.find(inputs);
+    if (known !== undefined && known.reviewAt === undefined) return known;
+    if (known !== undefined && this.#dispatcher.now() < known.reviewAt!) return known;
+    if (known !== undefined) this.#cache.remove(known);
+    return carryOut(this.#build(inputs));
   }
 
-  #prepareKernels(special: Specialized, planned: PlannedGraph, unmergeable: ReadonlySet<string>, attempt: number): MaybePromise<Executor> {
-    const kernels: Prepared[] = [];
-    const undo = (): void => kernels.forEach((k) => void k.dispose());
-    const again = (failed: PlannedRegion, thrown: unknown): MaybePromise<Executor> => {
-      undo();
-      if (!(thrown instanceof FlagosError) || thrown.kind === 'user' || attempt >= ATTEMPTS * 4 || !failed.chip) throw thrown;
-      if (thrown.kind !== 'unsupported' && this.dispatcher.policy.onFailure === 'error') throw thrown;
-      this.dispatcher.logger.log('info', `${failed.kernel} cannot be prepared`, { node: failed.nodes[0]!.node.name, nodes: failed.nodes.length, reason: thrown.reason });
-      if (failed.nodes.length > 1) return this.#prepare(special, new Set([...unmergeable, regionKey(failed.region)]), attempt + 1);
-      this.dispatcher.setAside(failed.kernel, failed.signature, thrown.reason, false);
-      try {
-        return this.#prepare(special, unmergeable, attempt + 1);
-      } catch (e) {
-        throw withFirst(e, thrown);
-      }
-    };
-    const prepareFrom = (i: number): MaybePromise<Executor> => {
-      for (; i < planned.regions.length; i++) {
-        const region = planned.regions[i]!;
-        try {
-          const made = prepareRegion(region, (p) => this.#control(p, special));
-          if (isPromise(made)) {
-            return made.then((k) => { kernels.push(k); return prepareFrom(i + 1); }, (e: unknown) => again(region, e));
-          }
-          kernels.push(made);
-        } catch (e) {
-          return again(region, e);
-        }
-      }
-      return this.#bind(special, planned, kernels);
-    };
-    return prepareFrom(0);
+  *#build(inputs: readonly (Value | undefined)[]): Flow<Ready> {
+    const known = new Map<string, Arg>();
+    inputs.forEach((v, i) => {
+      if (v !== undefined) known.set(this.#names[i]!, { type: typeOfInput(v), value: v instanceof Tensor && this.#byValue[i] ? v.clone() : undefined });
+    });
+    const request = { graph: this.graph, known, parted: this.#parted, trusting: this.#trusting };
+    try {
+      const plan = yield* buildPlan(request, this.#dispatcher, this.#inner);
+      const ready: Ready = { executor: new Executor(plan, this.#dispatcher.logger), reviewAt: this.#reviewOf(plan.planned) };
+      this.#dispatcher.planned?.(plan);
+      this.#cache.add(inputs, ready);
+      return ready;
+    } catch (e) {
+      throw this.#located(e);
+    }
   }
 
-  #bind(special: Specialized, planned: PlannedGraph, kernels: readonly Prepared[]): Executor {
-    const plan = bindPlan(special, planned, kernels, this.#names, this.graph.outputs.map((o) => o.name), (names, outputs) => {
-      const tail: Graph = {
+  #reviewOf({ waitedFor }: PlannedGraph): number | undefined {
+    const ends = waitedFor.flatMap((use) => this.#dispatcher.setAsideUntil(use) ?? []);
+    return ends.length ? Math.min(...ends) : undefined;
+  }
+
+  readonly #inner: Inner = {
+    control: (planned, special) => prepareControl(planned, special, (body) => this.#sub(body)),
+    tail: (planned, special) => (names, outputs) =>
+      this.#sub({
         name: `${this.graph.name} (rest)`,
         inputs: names.map((name) => ({ name, type: undefined })),
         outputs: outputs.map((name) => ({ name, type: undefined })),
         initializers: special.constants,
         nodes: planned.tail.map((n) => n.node),
         types: this.graph.types,
-      };
-      const runner = new GraphRunner(tail, this.dispatcher, true, this.model);
-      return (values, options) => runner.run(values, { signal: options.signal, observer: options.observer });
+      }),
+  };
+
+  #sub(graph: Graph): BodyRunner {
+    const runner = new GraphRunner(graph, this.#dispatcher, true, { model: this.#model, trusting: this.#trusting });
+    return { run: (inputs) => runner.run(inputs, this.#passedOn), dispose: () => runner.dispose() };
+  }
+
+  #release({ plan }: Executor, kernels: Promise<Error[]>): void {
+    this.#dispatcher.dropped?.(plan);
+    const released = kernels.then((faults) => {
+      for (const fault of faults) this.#dispatcher.logger.log('warn', 'releasing a kernel failed', { model: this.#model, reason: fault.message });
+      this.#releasing.delete(released);
     });
-    this.dispatcher.planned?.(plan, this.graph);
-    return new Executor(plan);
+    this.#releasing.add(released);
   }
 
-  /** Control flow: the record's function, with subgraphs run as graphs of their own. */
-  #control(planned: PlannedRegion, special: Specialized): Prepared {
-    const { node, bound } = planned.nodes[0]!;
-    const record = bound!.record;
-    const runners = new Map<Graph, { runner: GraphRunner; outer: readonly string[] }>();
-    const runnerOf = (g: Graph): { runner: GraphRunner; outer: readonly string[] } => {
-      let made = runners.get(g);
-      if (!made) {
-        const outer = captures(g).filter((name) => !special.constants.has(name));
-        const constants = captures(g).flatMap((name) => (special.constants.has(name) ? [[name, special.constants.get(name)!] as const] : []));
-        const body: Graph = {
-          ...g,
-          inputs: [...g.inputs, ...outer.map((name) => ({ name, type: special.types.get(name) }))],
-          initializers: new Map([...constants, ...g.initializers]),
-        };
-        runners.set(g, (made = { runner: new GraphRunner(body, this.dispatcher, true, this.model), outer }));
-      }
-      return made;
-    };
-    const names = planned.region.inputs.map((v) => v.name);
-    return {
-      workspaceBytes: 0,
-      run: (inputs, outputs) => {
-        const at = new Map(names.map((n, i) => [n, inputs[i] as Value]));
-        const valueOf = (name: string): Value | undefined => (name === '' ? undefined : (special.constants.get(name) ?? at.get(name)));
-        const results = evaluateNode(record, node, node.inputs.map(valueOf), (g, args) => {
-          const { runner, outer } = runnerOf(g);
-          const { signal, observer } = this.#options;
-          return runner.run([...args, ...outer.map((name) => at.get(name))], { signal, observer });
-        });
-        const positions = planned.region.outputs.map((o) => node.outputs.indexOf(o.name));
-        const store = (values: readonly (Value | undefined)[]): void => positions.forEach((p, i) => { outputs[i] = values[p]; });
-        return isPromise(results) ? results.then(store) : store(results);
-      },
-      dispose: async () => {
-        for (const { runner } of runners.values()) await runner.dispose();
-      },
-    };
+  /** Waits for a run under way and releases kernels and memory; runs that wait fail. */
+  dispose(): Promise<void> {
+    return (this.#disposed ??= this.#close());
   }
 
-  async dispose(): Promise<void> {
-    this.#disposed = true;
-    if (this.#queue) await this.#queue;
-    for (const p of this.#plans.values()) await p.executor.dispose();
-    this.#plans.clear();
-    this.#last = undefined;
+  async #close(): Promise<void> {
+    do await this.#queue;
+    while (this.#queue);
+    this.#cache.clear();
+    while (this.#releasing.size) await Promise.all(this.#releasing);
   }
 }
-
-/** Type and dims of a tensor, without its data: what stays of a user's input between runs. */
-class Shape {
-  readonly dtype: Tensor['dtype'];
-  readonly dims: readonly number[];
-  constructor(t: Tensor) {
-    this.dtype = t.dtype;
-    this.dims = [...t.dims];
-  }
-}
-
-/** When nothing else can run it, the first failure is what the reader needs to see. */
-const withFirst = (later: unknown, first: FlagosError): unknown => (later instanceof FlagosError && later.code === 'FLAGOS_E_NO_KERNEL' ? first : later);
-
-/** Inputs of a graph whose contents decide shapes (or branches) of nodes that read them directly. */
-const decidingNames = (graph: Graph, ops: OpSet): Set<string> => {
-  const inputs = new Set(graph.inputs.map((i) => i.name));
-  const deciding = new Set<string>();
-  for (const node of graph.nodes) {
-    const record = ops.find(node.domain, node.op);
-    if (!record) continue;
-    bindNode(record, node);
-    node.inputs.forEach((name, i) => {
-      const spec = record.inputs[Math.min(i, record.inputs.length - 1)]!;
-      if (inputs.has(name) && (spec.role === 'value' || (node.op === 'If' && node.domain === ''))) deciding.add(name);
-    });
-  }
-  return deciding;
-};

@@ -4,7 +4,7 @@
  * folded (shape arithmetic above all), branches whose condition is constant are taken, nodes nobody
  * needs are dropped. What depends on data stays unknown; the planner cuts there.
  */
-import { concreteShape, nodeReads, typeBytes, type Graph, type Node, type ValueType } from '../core/graph.ts';
+import { concreteShape, nodeReads, subgraphsOf, typeBytes, type Graph, type Node, type ValueType } from '../core/graph.ts';
 import { FlagosError } from '../core/errors.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { lower } from '../compiler/lower.ts';
@@ -44,10 +44,14 @@ export interface Specialized {
   readonly types: ReadonlyMap<string, ValueType>;
   /** Nodes that were folded, by name: for explain. */
   readonly folded: readonly string[];
+  /** Values whose type is the model's word alone. */
+  readonly stated: ReadonlySet<string>;
 }
 
 export interface SpecializeOptions {
   readonly ops: OpSet;
+  /** Whether the model is believed where it states a shape that cannot be inferred. */
+  readonly trusting?: boolean;
   /** A folded value may be at most this large (bytes), unless it is smaller than what it was made from. */
   readonly foldBytes?: number;
 }
@@ -67,18 +71,39 @@ const alive = (nodes: readonly Node[], outputs: readonly string[]): Node[] => {
   return kept.reverse();
 };
 
+/** Names a graph and the graphs inside it give to values. */
+const addOwnNames = (graph: Graph, names: Set<string>): void => {
+  for (const { name } of graph.inputs) names.add(name);
+  for (const name of graph.initializers.keys()) names.add(name);
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) names.add(name);
+    for (const [, inner] of subgraphsOf(node)) addOwnNames(inner, names);
+  }
+};
+
 class Specializer {
   readonly constants = new Map<string, Tensor>();
   readonly types = new Map<string, ValueType>();
   readonly nodes: SpecialNode[] = [];
   readonly folded: string[] = [];
+  readonly stated = new Set<string>();
   readonly #alias = new Map<string, string>();
-  readonly #declared: Graph['types'];
+  /** What the model says of inner values: of this graph, then of each branch that is taken into it. */
+  readonly #declared: Graph['types'][];
+  /** Names subgraphs give to values of their own. */
+  readonly #inner = new Set<string>();
+  readonly #ops: OpSet;
+  readonly #trusting: boolean;
   readonly #foldBytes: number;
+  readonly #keep: ReadonlySet<string>;
 
-  constructor(graph: Graph, known: ReadonlyMap<string, Arg>, readonly ops: OpSet, foldBytes: number, readonly keep: ReadonlySet<string>) {
-    this.#declared = graph.types;
-    this.#foldBytes = foldBytes;
+  constructor(graph: Graph, known: ReadonlyMap<string, Arg>, keep: ReadonlySet<string>, options: SpecializeOptions) {
+    this.#declared = [graph.types];
+    this.#ops = options.ops;
+    this.#trusting = options.trusting ?? true;
+    this.#foldBytes = options.foldBytes ?? FOLD_BYTES;
+    this.#keep = keep;
+    for (const node of graph.nodes) for (const [, g] of subgraphsOf(node)) addOwnNames(g, this.#inner);
     for (const [name, tensor] of graph.initializers) if (!known.has(name)) this.#constant(name, tensor);
     for (const [name, arg] of known) {
       if (arg.value) this.#constant(name, arg.value);
@@ -103,32 +128,41 @@ class Specializer {
     for (const original of nodes) {
       const rename = (n: string): string => this.resolve(n);
       const node: Node = { ...original, inputs: original.inputs.map(rename), attrs: renameAttrs(original, rename) };
-      const record = this.ops.find(node.domain, node.op);
-      if (!record) this.#unknown(node);
+      const record = this.#ops.find(node.domain, node.op);
+      if (!record) this.#add(node, undefined, node.inputs.map((n) => this.#arg(n)), []);
       else this.#known(node, bindNode(record, node));
     }
   }
 
-  #unknown(node: Node): void {
-    const outputs = node.outputs.map((o) => this.#declared.get(o));
-    node.outputs.forEach((o, i) => outputs[i] && this.types.set(o, outputs[i]!));
-    const args = node.inputs.map((n) => this.#arg(n));
-    this.nodes.push({ node, bound: undefined, args, outputs, waits: waitsFor(node, undefined, args) });
+  /** What the model says of a value: its word for it. */
+  #statedType(name: string): ValueType | undefined {
+    const type = this.#declared.find((types) => types.has(name))?.get(name);
+    return type?.kind === 'tensor' && !this.#trusting ? { kind: 'tensor', dtype: type.dtype } : type;
+  }
+
+  /** Adds a node, with the types of its outputs: inferred, or else as the model states them. */
+  #add(node: Node, bound: BoundNode | undefined, args: readonly Arg[], inferred: readonly (ValueType | undefined)[]): void {
+    const outputs = node.outputs.map((name, i) => {
+      const type = inferred[i] ?? (name === '' ? undefined : this.#statedType(name));
+      if (name !== '' && type) this.types.set(name, type);
+      if (type && !inferred[i]) this.stated.add(name);
+      return type;
+    });
+    this.nodes.push({ node, bound, args, outputs, waits: waitsFor(node, bound, args) });
   }
 
   #known(node: Node, bound: BoundNode): void {
     const args = node.inputs.map((n) => this.#arg(n));
     if (this.#forwards(node, bound) || this.#branches(node, args)) return;
     if (this.#fold(node, bound, args)) return;
-    const outputs = inferTypes(bound, args).map((t, i) => t ?? this.#declared.get(node.outputs[i]!));
-    node.outputs.forEach((o, i) => o !== '' && outputs[i] && this.types.set(o, outputs[i]!));
-    this.nodes.push({ node, bound, args, outputs, waits: waitsFor(node, bound, args) });
+    this.#add(node, bound, args, inferTypes(bound, args));
   }
 
   /** Identity passes its input on under another name, unless that name is what the graph's user reads. */
   #forwards(node: Node, { record }: BoundNode): boolean {
     const [from, to] = [node.inputs[0], node.outputs[0]];
-    if (record.name !== 'Identity' || record.domain !== '' || !from || !to || this.keep.has(to)) return false;
+    // Renamed where a subgraph reads it, it would mean that subgraph's own value of the name.
+    if (record.name !== 'Identity' || record.domain !== '' || !from || !to || this.#keep.has(to) || this.#inner.has(from)) return false;
     this.#alias.set(to, from);
     return true;
   }
@@ -139,15 +173,17 @@ class Specializer {
     const cond = args[0]?.value;
     if (!cond || cond.size !== 1) return false;
     const branch = node.attrs[cond.data[0] ? 'then_branch' : 'else_branch'];
-    if (branch?.type !== 'graph') return false;
+    // A branch that does not fit its node is left to be refused as a user's error where it would run.
+    if (branch?.type !== 'graph' || branch.value.inputs.length > 0 || branch.value.outputs.length < node.outputs.length) return false;
     const inlined = inlineBranch(node, branch.value);
+    this.#declared.push(inlined.types);
     for (const [name, tensor] of inlined.initializers) this.#constant(name, tensor);
     this.run(inlined.nodes);
     this.folded.push(node.name);
     node.outputs.forEach((o, i) => {
       if (o === '') return;
       const from = this.resolve(inlined.outputs[i]!);
-      if (this.keep.has(o)) this.run([{ name: `${node.name}/output_${i}`, op: 'Identity', domain: '', version: 14, inputs: [from], outputs: [o], attrs: {} }]);
+      if (this.#keep.has(o) || this.#inner.has(from)) this.run([{ name: `${node.name}/output_${i}`, op: 'Identity', domain: '', version: 14, inputs: [from], outputs: [o], attrs: {} }]);
       else this.#alias.set(o, from);
     });
     return true;
@@ -203,7 +239,7 @@ class Specializer {
 export const specialize = (graph: Graph, known: ReadonlyMap<string, Arg>, options: SpecializeOptions): Specialized => {
   const names = graph.outputs.map((o) => o.name);
   const keep = new Set(names);
-  const specializer = new Specializer(graph, known, options.ops, options.foldBytes ?? FOLD_BYTES, keep);
+  const specializer = new Specializer(graph, known, keep, options);
   specializer.run(alive(graph.nodes, names));
   const outputs = names.map((n) => specializer.resolve(n));
   for (const name of outputs) {
@@ -219,6 +255,7 @@ export const specialize = (graph: Graph, known: ReadonlyMap<string, Arg>, option
     constants: specializer.constants,
     types: specializer.types,
     folded: specializer.folded,
+    stated: specializer.stated,
   };
 };
 

@@ -8,7 +8,7 @@
  */
 import { registerBackend } from '../frameworks/onnxruntime/backend.ts';
 import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
-import { Flagos, onnxruntimeParts, sharedRuntime } from '../host/flagos.ts';
+import { onnxruntimeParts, sharedRuntime, type Flagos } from '../host/flagos.ts';
 
 export interface InstallOptions {
   /** Runtime to use; default: one shared by the process, made when the first session is. */

@@ -23,7 +23,7 @@ import { createHost } from './host.ts';
 import { probeToolchain } from './native/toolchain.ts';
 
 /** The reader is loaded when the first model is: a program that never loads one need not pay for it. */
-const onnxFiles = (): Promise<typeof import('./onnx-files.ts')> => import('./onnx-files.ts');
+const onnxFiles = () => import('./onnx-files.ts');
 
 export class Flagos {
   constructor(readonly runtime: Runtime, readonly settings: ResolvedConfig) {}

@@ -13,16 +13,27 @@ export interface Coverage {
   readonly line: string;
 }
 
+/** The newest decision for each node, with the plan it belongs to. */
+export type Decisions = ReadonlyMap<string, { readonly decision: Decision; readonly plan: PreparedPlan }>;
+
 const count = (into: Record<string, number>, key: string): void => {
   into[key] = (into[key] ?? 0) + 1;
 };
 
-export const coverageOf = (decisions: readonly Decision[], plans: readonly PreparedPlan[]): Coverage => {
+export const coverageOf = (decisions: Decisions, plans: readonly PreparedPlan[]): Coverage => {
   const nodes: Record<string, number> = {};
   const regions: Record<string, number> = {};
-  for (const d of decisions) count(nodes, d.kernel ? d.kernel.id.slice(0, d.kernel.id.indexOf(':')) : 'nobody');
-  for (const p of plans) for (const r of p.planned.regions) count(regions, r.chip?.id ?? 'flagos/host');
-  const folded = new Set(plans.flatMap((p) => p.special.folded)).size;
+  const seen = new Map<PreparedPlan, Set<number>>();
+  for (const { decision, plan } of decisions.values()) {
+    const chip = decision.kernel ? decision.kernel.id.slice(0, decision.kernel.id.indexOf(':')) : 'nobody';
+    count(nodes, chip);
+    const counted = seen.get(plan) ?? new Set();
+    seen.set(plan, counted);
+    if (!decision.region || counted.has(decision.region.id)) continue;
+    counted.add(decision.region.id);
+    count(regions, chip);
+  }
+  const folded = new Set(plans.flatMap((p) => p.special.folded).filter((name) => !decisions.has(name))).size;
   const parts = Object.entries(nodes).sort((a, b) => b[1] - a[1]).map(([chip, n]) => `${n} on ${chip} (${regions[chip] ?? 0} ${regions[chip] === 1 ? 'region' : 'regions'})`);
-  return { nodes, regions, folded, total: decisions.length, line: `${decisions.length} nodes: ${parts.join(', ') || 'nothing to run'}${folded ? `; ${folded} folded` : ''}` };
+  return { nodes, regions, folded, total: decisions.size, line: `${decisions.size} nodes: ${parts.join(', ') || 'nothing to run'}${folded ? `; ${folded} folded` : ''}` };
 };

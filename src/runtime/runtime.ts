@@ -3,9 +3,8 @@
  * It needs no host facilities of its own: what finds plugins and reads files hands the results in.
  */
 import { FlagosError, asError } from '../core/errors.ts';
-import { type Attribute, type Graph, type Model } from '../core/graph.ts';
-import { Tensor, type Value } from '../core/tensor.ts';
-import { typeOfValue } from '../ops/evaluate.ts';
+import type { Model } from '../core/graph.ts';
+import type { Value } from '../core/tensor.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
@@ -15,7 +14,10 @@ import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
 import type { ProviderRegistry } from '../plugins/registry.ts';
+import { callGraph, callKey, type PlainAttributes } from './call.ts';
 import { FlagosModel } from './model.ts';
+
+export type { PlainAttributes } from './call.ts';
 
 export interface RuntimeParts {
   readonly registry: ProviderRegistry;
@@ -23,27 +25,14 @@ export interface RuntimeParts {
   readonly policy: Policy;
   readonly host: Host;
   readonly evidence?: EvidenceSnapshot;
+  /** Milliseconds since 1970, for what expires; default the system's clock. */
+  readonly now?: () => number;
 }
 
 export interface LoadOptions {
   /** Changes to the runtime's policy for this model alone. */
   readonly policy?: PolicyOverride;
 }
-
-/** Plain attribute values of a single call; numbers that are whole become ints. */
-export type PlainAttributes = Readonly<Record<string, number | string | readonly number[] | readonly string[] | Tensor | Attribute>>;
-
-const isAttribute = (v: PlainAttributes[string]): v is Attribute => typeof v === 'object' && !Array.isArray(v) && !(v instanceof Tensor) && 'type' in v && 'value' in v;
-
-const toAttribute = (v: PlainAttributes[string], declared: Attribute['type'] | undefined): Attribute => {
-  if (isAttribute(v)) return v;
-  if (v instanceof Tensor) return { type: 'tensor', value: v };
-  if (typeof v === 'string') return { type: 'string', value: v };
-  if (typeof v === 'number') return { type: declared === 'float' || (declared === undefined && !Number.isInteger(v)) ? 'float' : 'int', value: v };
-  if (v.every((x) => typeof x === 'string')) return { type: 'strings', value: v as readonly string[] };
-  const numbers = v as readonly number[];
-  return { type: declared === 'floats' || (declared === undefined && !numbers.every(Number.isInteger)) ? 'floats' : 'ints', value: numbers };
-};
 
 /** Single-op graphs kept for {@link Runtime.call}. */
 const CALL_LIMIT = 256;
@@ -53,7 +42,7 @@ export class Runtime {
   readonly chips: readonly OpenChip[];
   /** Chips that were found but could not be opened. */
   readonly broken: readonly { readonly chip: string; readonly error: Error }[];
-  readonly quarantine = new Quarantine();
+  readonly quarantine: Quarantine;
   readonly #parts: RuntimeParts;
   readonly #calls = new Map<string, GraphRunner>();
   readonly #models = new Set<FlagosModel>();
@@ -61,6 +50,7 @@ export class Runtime {
 
   private constructor(parts: RuntimeParts, probes: readonly ProbeResult[], chips: readonly OpenChip[], broken: Runtime['broken']) {
     this.#parts = parts;
+    this.quarantine = new Quarantine({ now: parts.now ?? Date.now });
     this.probes = probes;
     this.chips = chips;
     this.broken = broken;
@@ -102,21 +92,31 @@ export class Runtime {
   /** What running a graph needs, under a policy. Kernels that fail are set aside for this dispatcher, or for the whole runtime. */
   dispatcher(override: PolicyOverride = {}): Dispatcher {
     this.#assertOpen();
-    const local = new Quarantine();
+    const now = this.#parts.now ?? Date.now;
+    const local = new Quarantine({ now });
     return {
+      now,
       ops: this.#parts.ops,
       chips: this.chips,
       policy: mergePolicies(this.#parts.policy, override),
       evidence: this.#parts.evidence ?? noEvidence,
       logger: this.#parts.host.logger,
       quarantined: (kernel, signature) => (local.find(kernel, signature) ?? this.quarantine.find(kernel, signature))?.reason,
-      setAside: (kernel, signature, reason, lasting) => (lasting ? this.quarantine : local).add(kernel, signature, reason),
+      setAside: (kernel, signature, reason, lasting) => {
+        const list = lasting ? this.quarantine : local;
+        list.add(kernel, signature, reason);
+        return () => void list.release(kernel, signature);
+      },
+      setAsideUntil: ({ kernel, signature }) => {
+        const ends = [local, this.quarantine].flatMap((list) => list.find(kernel, signature)?.until ?? []);
+        return ends.length ? Math.max(...ends) : undefined;
+      },
     };
   }
 
   /** A model ready to run. Nothing is compiled before shapes are known: at the first run, or by `prepare`. */
   model(model: Model, options: LoadOptions = {}): FlagosModel {
-    const loaded = new FlagosModel(model, this.dispatcher(options.policy));
+    const loaded: FlagosModel = new FlagosModel(model, this.dispatcher(options.policy), () => this.#models.delete(loaded));
     this.#models.add(loaded);
     return loaded;
   }
@@ -127,40 +127,30 @@ export class Runtime {
    * @returns the outputs in order (as many as `outputs` says).
    */
   async call(op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes = {}, options: { outputs?: number; policy?: PolicyOverride } = {}): Promise<Value[]> {
-    const dot = op.lastIndexOf('.');
-    const [domain, name] = dot < 0 ? ['', op] : [op.slice(0, dot), op.slice(dot + 1)];
-    const record = this.#parts.ops.find(domain, name);
-    const attrs = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, toAttribute(v, record?.attrs[k]?.type)] as const));
-    const outputs = options.outputs ?? 1;
-    const key = `${op}/${inputs.map((x) => (x === undefined ? '-' : 'x')).join('')}/${outputs}/${JSON.stringify(attributes, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))}/${options.policy ? JSON.stringify(options.policy) : ''}`;
+    this.#assertOpen();
+    const key = callKey(op, inputs, attributes, options);
     let runner = this.#calls.get(key);
-    if (!runner) {
-      const graph: Graph = {
-        name: op,
-        inputs: inputs.flatMap((x, i) => (x === undefined ? [] : [{ name: `x${i}`, type: typeOfValue(x) }])),
-        outputs: Array.from({ length: outputs }, (_, i) => ({ name: `y${i}`, type: undefined })),
-        initializers: new Map(),
-        nodes: [{ name: op, op: name, domain, version: record?.since ?? 1, inputs: inputs.map((x, i) => (x === undefined ? '' : `x${i}`)), outputs: Array.from({ length: outputs }, (_, i) => `y${i}`), attrs }],
-        types: new Map(),
-      };
-      runner = new GraphRunner(graph, this.dispatcher(options.policy), true);
+    if (runner) this.#calls.delete(key);
+    else {
+      runner = new GraphRunner(callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops), this.dispatcher(options.policy), true, { handsOut: true });
       if (this.#calls.size >= CALL_LIMIT) {
         const [oldest, old] = this.#calls.entries().next().value!;
         this.#calls.delete(oldest);
         void old.dispose();
       }
-      this.#calls.set(key, runner);
     }
+    this.#calls.set(key, runner);
     return runner.run(inputs.filter((x) => x !== undefined));
   }
 
-  /** Releases models, kernels and chips. */
+  /** Releases models, kernels and chips: all of them, whatever one of them throws. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const model of this.#models) await model.dispose();
-    for (const runner of this.#calls.values()) await runner.dispose();
-    for (const { session } of this.chips) await session.close();
+    const failed = (what: string) => (thrown: unknown): void => this.#parts.host.logger.log('warn', `closing ${what} failed`, { reason: asError(thrown).message });
+    for (const model of this.#models) await model.dispose().catch(failed(model.name));
+    for (const runner of this.#calls.values()) await runner.dispose().catch(failed(runner.graph.name));
+    for (const { id, session } of this.chips) await (async () => session.close())().catch(failed(id));
   }
 
   #assertOpen(): void {

@@ -46,14 +46,17 @@ describe('flagos', () => {
     expect(await flagos()).toEqual({ code: 2, out: '', err: help.out });
   });
 
-  it.each(commands.filter((c) => !c.internal).map((c) => [c.name, c] as const))('%s has help with examples, the same in each form', async (name, command) => {
-    const help = await flagos(name, '--help');
-    expect(help).toMatchObject({ code: 0, err: '' });
-    expect(command.examples.length).toBeGreaterThan(0);
-    for (const [line] of command.examples) expect(help.out).toContain(line);
-    expect((await flagos('help', name)).out).toBe(help.out);
-    expect((await flagos(name, '-h')).out).toBe(help.out);
-  });
+  it.each(commands.filter((c) => !c.internal).map((c) => [c.name, c] as const))(
+    '%s has help with examples, the same in each form',
+    async (name, command) => {
+      const help = await flagos(name, '--help');
+      expect(help).toMatchObject({ code: 0, err: '' });
+      expect(command.examples.length).toBeGreaterThan(0);
+      for (const [line] of command.examples) expect(help.out).toContain(line);
+      expect((await flagos('help', name)).out).toBe(help.out);
+      expect((await flagos(name, '-h')).out).toBe(help.out);
+    },
+  );
 
   it.each([
     [['rum'], "there is no verb 'rum'", 'did you mean flagos run?'],
@@ -111,7 +114,10 @@ describe('flagos run', () => {
   it('feeds state back, starting at zero', async () => {
     const { data } = await json('run', 'state.onnx', '--input', 'x=[1,2]', '--state', 'next=state', '--repeat', '3', ...alone);
     const run = (...values: number[]): unknown => ({ next: { value: { dtype: 'float32', shape: [2], values } } });
-    expect(data).toMatchObject({ runs: [run(1, 2), run(2, 4), run(3, 6)], runMs: [expect.any(Number), expect.any(Number), expect.any(Number)] });
+    expect(data).toMatchObject({
+      runs: [run(1, 2), run(2, 4), run(3, 6)],
+      runMs: [expect.any(Number), expect.any(Number), expect.any(Number)],
+    });
   });
 
   it('writes outputs, and holds them against files', async () => {
@@ -120,7 +126,9 @@ describe('flagos run', () => {
     const file = join(folder, 'results', 'y.npy');
     expect(data).toMatchObject({ files: [file] });
     expect(readNpy(readFile(file), 'y').data).toEqual(Float32Array.of(2, 3, 4, 2, 3, 4));
-    expect((await flagos('run', 'abs.onnx', '--dim', 'batch=2', '--input', 'x=1', '--expect', 'y=results/y.npy', ...alone)).out).toContain('agrees  y with results/y.npy');
+    expect((await flagos('run', 'abs.onnx', '--dim', 'batch=2', '--input', 'x=1', '--expect', 'y=results/y.npy', ...alone)).out).toContain(
+      'agrees  y with results/y.npy',
+    );
     const other = await flagos('run', 'abs.onnx', '--dim', 'batch=2', '--input', 'x=2', '--expect', 'y=results/y.npy', ...alone);
     expect(other.code).toBe(1);
     expect(other.out).toContain('differs y from results/y.npy: it differs at [0,0]: 3, expected 2');
@@ -132,7 +140,15 @@ describe('plan and explain', () => {
     const { data } = await json('plan', 'abs.onnx', ...alone);
     const step = (kernel: string, node: string): unknown => ({ kernel, nodes: [node], outputs: [{ type: 'float32[1,3]' }] });
     expect(data).toMatchObject({
-      plans: [{ regions: 2, waiting: [], folded: [], arenaBytes: 64, steps: [step('reference/cpu:Add.float64', 'Add_sum'), step('reference/cpu:Abs.float64', 'Abs_y')] }],
+      plans: [
+        {
+          regions: 2,
+          waiting: [],
+          folded: [],
+          arenaBytes: 64,
+          steps: [step('reference/cpu:Add.float64', 'Add_sum'), step('reference/cpu:Abs.float64', 'Abs_y')],
+        },
+      ],
     });
     expect((await flagos('plan', 'abs.onnx', ...alone)).out).toContain('reference/cpu:Abs.float64');
   });
@@ -148,7 +164,16 @@ describe('plan and explain', () => {
   });
 
   it('explain gives every candidate a reason, and says what would change the choice', async () => {
-    const { out } = await flagos('explain', 'abs.onnx', 'Abs_y', '--no-discover', '--plugin', join(fixtures, 'hostile.mjs'), '--prefer', 'reference');
+    const { out } = await flagos(
+      'explain',
+      'abs.onnx',
+      'Abs_y',
+      '--no-discover',
+      '--plugin',
+      join(fixtures, 'hostile.mjs'),
+      '--prefer',
+      'reference',
+    );
     expect(out).toMatch(/reference\/cpu:Abs\.float64 +chosen/);
     expect(out).toMatch(/hostile\/cpu:Abs\.default +POLICY/);
     expect(out).toContain('hostile/cpu:Abs.default: --prefer vendor:hostile');
@@ -160,14 +185,29 @@ describe('diff', () => {
     const { code, data } = await json('diff', 'abs.onnx', ...alone);
     expect(code).toBe(0);
     expect(data).toMatchObject({
-      ok: true, golden: 'reference', endToEnd: [{ output: 'y', ok: true, maxAbs: 0 }], regions: [{ region: 'Add_sum', ok: true }, { region: 'Abs_y', ok: true }],
+      ok: true,
+      golden: 'reference',
+      endToEnd: [{ output: 'y', ok: true, maxAbs: 0 }],
+      regions: [
+        { region: 'Add_sum', ok: true },
+        { region: 'Abs_y', ok: true },
+      ],
     });
   });
 });
 
 describe('diff, where something differs', () => {
   it('shows the region, the worst element and how far it carries, and exits with 1', async () => {
-    const hostile = ['sqrt.onnx', '--no-discover', '--plugin', join(fixtures, 'hostile.mjs'), '--prefer', 'vendor:hostile,reference', '--input', 'x=4'];
+    const hostile = [
+      'sqrt.onnx',
+      '--no-discover',
+      '--plugin',
+      join(fixtures, 'hostile.mjs'),
+      '--prefer',
+      'vendor:hostile,reference',
+      '--input',
+      'x=4',
+    ];
     const { code, data } = await json('diff', ...hostile);
     expect(code).toBe(1);
     const differs = { ok: false, maxAbs: 40, maxRel: 20, worst: { index: [0], actual: 42, expected: 2 } };
@@ -187,7 +227,10 @@ describe('chips, plugins, ops, doctor', () => {
     expect(out).toMatch(/reference\/cpu +reference/);
     expect(out).toContain('missing hostile/npu: no driver; plug it in');
     const { data } = await json('chips', '--no-discover');
-    expect(data).toMatchObject({ chips: expect.arrayContaining([expect.objectContaining({ chip: 'reference/cpu', memory: 'host' })]), missing: expect.any(Array) });
+    expect(data).toMatchObject({
+      chips: expect.arrayContaining([expect.objectContaining({ chip: 'reference/cpu', memory: 'host' })]),
+      missing: expect.any(Array),
+    });
   });
 
   it('plugins says what became of each', async () => {
@@ -201,7 +244,10 @@ describe('chips, plugins, ops, doctor', () => {
     const well = await json('doctor', '--no-discover');
     expect(well.code).toBe(0);
     const named = (name: string): unknown => expect.objectContaining({ name });
-    expect(well.data).toMatchObject({ ok: true, checks: expect.arrayContaining(['node', 'configuration file', 'chip reference/cpu', 'C compiler', 'onnxruntime-node'].map(named)) });
+    expect(well.data).toMatchObject({
+      ok: true,
+      checks: expect.arrayContaining(['node', 'configuration file', 'chip reference/cpu', 'C compiler', 'onnxruntime-node'].map(named)),
+    });
     const broken = await flagos('doctor', '--no-discover', '--plugin', join(fixtures, 'throws.mjs'));
     expect(broken.code).toBe(1);
     expect(broken.out).toMatch(/broken +plugin .*throws\.mjs: .*the licence server is down/);
@@ -221,9 +267,12 @@ describe('chips, plugins, ops, doctor', () => {
     expect(one.out).toContain('com.microsoft.Gelu');
     expect(one.out).toMatch(/approximate +string +default "none"/);
     expect((await flagos('ops', '--domain', 'ai.onnx.ml')).out).toContain('ai.onnx.ml.Scaler');
-    for (const [argv, hint] of [[['ops', 'Geluu'], 'did you mean Gelu?'], [['ops', '--domain', 'x'], 'domains are ai.onnx']] as const) {
+    for (const [argv, hint] of [
+      [['ops', 'Geluu'], 'did you mean Gelu?'],
+      [['ops', '--domain', 'x'], 'domains are ai.onnx'],
+    ] as const) {
       const { code, err } = await flagos(...argv);
-      expect(code).toBe(1);
+      expect(code).toBe(2);
       expect(err).toContain(hint);
     }
   });

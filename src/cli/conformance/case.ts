@@ -8,8 +8,8 @@ import type { Model } from '../../core/graph.ts';
 import { loadCaseModel, loadDataSets } from '../../host/onnx-cases.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 
-/** `fail`: wrong values; `load`: refused before anything ran; `error`: stopped while running. */
-export type Status = 'pass' | 'fail' | 'load' | 'error' | 'crash' | 'timeout' | 'skip';
+/** `fail`: wrong values; `load`: refused before anything ran; `error`: stopped while running; `stale`: skipped without need. */
+export type Status = 'pass' | 'fail' | 'load' | 'error' | 'crash' | 'timeout' | 'stale' | 'skip';
 
 export interface CaseResult {
   readonly name: string;

@@ -23,13 +23,14 @@ const REASON = 240;
 const shortened = (reason: string, verbose: boolean): string =>
   verbose || reason.length <= REASON ? reason : `${reason.slice(0, REASON)}…`;
 
-const kinds: readonly Status[] = ['fail', 'load', 'error', 'crash', 'timeout'];
+const kinds: readonly Status[] = ['fail', 'load', 'error', 'crash', 'timeout', 'stale'];
 const meaning: Readonly<Partial<Record<Status, string>>> = {
   fail: 'wrong output',
   load: 'model refused',
   error: 'stopped while running',
   crash: 'process ended',
   timeout: 'took too long',
+  stale: 'skipped without need',
 };
 
 export const printReport = (results: readonly CaseResult[], io: Io, verbose: boolean): void => {
@@ -42,6 +43,7 @@ export const printReport = (results: readonly CaseResult[], io: Io, verbose: boo
     error: p.red,
     crash: p.red,
     timeout: p.red,
+    stale: p.red,
   };
   for (const r of results) {
     if (r.status === 'pass' && !verbose) continue;

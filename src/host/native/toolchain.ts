@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { promisify } from 'node:util';
+import type * as KoffiModule from 'koffi';
 import { FlagosError, asError, wrapError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { NativeKernel, NativeProbe, NativeToolchain } from '../../plugins/flagos/native.ts';
@@ -13,7 +14,7 @@ import { LibraryCache } from './cache.ts';
 import { poolSource } from './pool.c.ts';
 
 const run = promisify(execFile);
-type Koffi = (typeof import('koffi'))['default'];
+type Koffi = (typeof KoffiModule)['default'];
 
 /** No -ffast-math: the kernels' numerics are what they declare. */
 const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];

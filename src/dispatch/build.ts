@@ -1,0 +1,121 @@
+/**
+ * From a graph and what is known of its inputs to a plan that runs: specialize, plan, prepare, bind.
+ * A region that cannot be prepared after all is taken apart, a node that cannot is given to the next
+ * candidate; what was prepared already is kept meanwhile.
+ */
+import { FlagosError } from '../core/errors.ts';
+import type { Graph } from '../core/graph.ts';
+import type { Arg } from '../ops/bind.ts';
+import type { OpSet } from '../ops/registry.ts';
+import type { Prepared } from '../plugins/contract.ts';
+import { bindPlan, type PrepareTail } from './bind.ts';
+import { wait, type Flow } from './flow.ts';
+import { planGraph, type PlanContext } from './planner.ts';
+import { regionKey, type PlannedGraph, type PlannedRegion } from './planned.ts';
+import { disposeKernels, prepareRegion, type PreparedPlan } from './prepare.ts';
+import { orFirst, type Blame } from './recover.ts';
+import { specialize, type Specialized } from './specialize.ts';
+
+export interface BuildContext extends PlanContext, Blame {
+  readonly ops: OpSet;
+}
+
+/** How the parts of a plan that are graphs themselves are run. */
+export interface Inner {
+  control(planned: PlannedRegion, special: Specialized): Prepared;
+  tail(planned: PlannedGraph, special: Specialized): PrepareTail;
+}
+
+export interface BuildRequest {
+  readonly graph: Graph;
+  /** Types, and where they count contents, of the inputs. */
+  readonly known: ReadonlyMap<string, Arg>;
+  /** Regions that did not work as a whole. */
+  readonly parted: ReadonlySet<string>;
+  /** Whether shapes are taken on the model's word where they cannot be inferred. */
+  readonly trusting: boolean;
+}
+
+/** Rounds of planning at most. Each takes regions apart or sets kernels aside, and halving a region of any size takes less. */
+const ROUNDS = 64;
+
+const keyOf = (r: PlannedRegion): string => `${r.kernel}\n${regionKey(r.region)}`;
+
+class Building {
+  readonly #context: BuildContext;
+  readonly #special: Specialized;
+  readonly #inner: Inner;
+  readonly #parted: Set<string>;
+  /** Kernels prepared so far: another round mostly needs the same ones. */
+  readonly #ready = new Map<string, Prepared>();
+  #first: FlagosError | undefined;
+
+  constructor(context: BuildContext, special: Specialized, inner: Inner, parted: ReadonlySet<string>) {
+    this.#context = context;
+    this.#special = special;
+    this.#inner = inner;
+    this.#parted = new Set(parted);
+  }
+
+  /** Notes that a region could not be prepared. @throws if that is the end of it. */
+  #refused(region: PlannedRegion, thrown: unknown, round: number): void {
+    const { policy, logger } = this.#context;
+    if (!(thrown instanceof FlagosError) || thrown.kind === 'user' || !region.chip || round >= ROUNDS) throw thrown;
+    const unsupported = thrown.kind === 'unsupported';
+    if (!unsupported && policy.onFailure === 'error') throw thrown;
+    this.#first ??= thrown;
+    logger.log(unsupported ? 'info' : 'warn', `${region.kernel} cannot be prepared`, { node: region.nodes[0]!.node.name, nodes: region.nodes.length, reason: thrown.reason });
+    if (region.nodes.length > 1) this.#parted.add(regionKey(region.region));
+    else this.#context.setAside(region.kernel, region.signature, thrown.reason, !unsupported && policy.onFailure === 'quarantine');
+  }
+
+  *#prepare(planned: PlannedGraph, round: number): Flow<boolean> {
+    let complete = true;
+    for (const region of planned.regions) {
+      if (this.#ready.has(keyOf(region))) continue;
+      try {
+        this.#ready.set(keyOf(region), yield* wait(prepareRegion(region, (r) => this.#inner.control(r, this.#special))));
+      } catch (e) {
+        this.#refused(region, e, round);
+        complete = false;
+      }
+    }
+    return complete;
+  }
+
+  #plan(): PlannedGraph {
+    try {
+      return planGraph(this.#special, { ...this.#context, unmergeable: this.#parted });
+    } catch (e) {
+      throw orFirst(e, this.#first);
+    }
+  }
+
+  *#release(kernels: readonly Prepared[]): Flow<void> {
+    for (const fault of yield* wait(disposeKernels(kernels))) this.#context.logger.log('warn', 'releasing a kernel failed', { reason: fault.message });
+  }
+
+  *run(graph: Graph): Flow<PreparedPlan> {
+    try {
+      for (let round = 0; ; round++) {
+        const planned = this.#plan();
+        if (!(yield* this.#prepare(planned, round))) continue;
+        const kernels = planned.regions.map((r) => this.#ready.get(keyOf(r))!);
+        const plan = bindPlan(this.#special, planned, kernels, graph.inputs.map((i) => i.name), graph.outputs.map((o) => o.name), this.#inner.tail(planned, this.#special));
+        const unused = [...this.#ready.values()].filter((k) => !kernels.includes(k));
+        if (unused.length) yield* this.#release(unused);
+        return plan;
+      }
+    } catch (e) {
+      yield* this.#release([...this.#ready.values()]);
+      throw e;
+    }
+  }
+}
+
+/** @throws FLAGOS_E_NO_KERNEL, and user errors for what no kernel could run. */
+export function* buildPlan(request: BuildRequest, context: BuildContext, inner: Inner): Flow<PreparedPlan> {
+  const { graph, known, parted, trusting } = request;
+  const special = specialize(graph, known, { ops: context.ops, trusting });
+  return yield* new Building(context, special, inner, parted).run(graph);
+}

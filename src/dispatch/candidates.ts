@@ -1,0 +1,132 @@
+/**
+ * Candidates: every open chip is asked about every node, and selection judges the answers. A chip
+ * that throws or talks nonsense when asked is one that cannot, with the reason.
+ */
+import { asError } from '../core/errors.ts';
+import { nodeReads, opName, subgraphsOf } from '../core/graph.ts';
+import { defaultVariant, refused, type ChipSession, type Region, type Support, type Variant } from '../plugins/contract.ts';
+import { kernelId, type Candidate, type Verdict } from '../opmanager/decision.ts';
+import { tierOf } from '../opmanager/policy.ts';
+import { judge, type SelectionContext } from '../opmanager/select.ts';
+import { dispatchLanguage } from './language.ts';
+import { dispatchOp } from './op.ts';
+import { makeRegion, signatureOf, type OpenChip } from './planned.ts';
+import type { SpecialNode, Specialized } from './specialize.ts';
+import { workOf, workUs } from './work.ts';
+
+/** The name control flow goes by where the runtime runs it itself. */
+export const CONTROL = 'flagos/host';
+/** Starting a subgraph from the runtime, microseconds: values are looked up and bound by name. */
+export const CONTROL_OVERHEAD_US = 30;
+
+/** What a session says of a region, whatever it does when asked. */
+export const supportOf = (session: ChipSession, region: Region): Support => {
+  try {
+    const said: Support | undefined = session.supports(region);
+    if (said?.ok === true) return said;
+    if (said?.ok === false) return refused(said.reason, said.detail);
+    return refused('ERROR', 'answered neither yes nor no');
+  } catch (thrown) {
+    return refused('ERROR', `failed when asked: ${asError(thrown).message}`);
+  }
+};
+
+const isVariant = (v: unknown): v is Variant => typeof v === 'object' && v !== null && 'name' in v && typeof v.name === 'string' && v.name !== '';
+
+const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | Support => {
+  if (!session.variants) return [defaultVariant];
+  try {
+    const found: unknown = session.variants(region);
+    return Array.isArray(found) && found.length > 0 && found.every(isVariant) ? found : refused('ERROR', 'names no variants of what it says it supports');
+  } catch (thrown) {
+    return refused('ERROR', `failed when asked for variants: ${asError(thrown).message}`);
+  }
+};
+
+/** Who may run the nodes of one graph. */
+export class Candidates {
+  readonly #special: Specialized;
+  readonly #context: SelectionContext & { readonly chips: readonly OpenChip[] };
+  readonly #verdicts = new Map<SpecialNode, readonly Verdict[]>();
+  readonly #readers = new Map<string, Set<SpecialNode>>();
+  readonly #outputs: ReadonlySet<string>;
+
+  constructor(special: Specialized, context: SelectionContext & { readonly chips: readonly OpenChip[] }) {
+    this.#special = special;
+    this.#context = context;
+    this.#outputs = new Set(special.outputs);
+    for (const n of special.nodes) {
+      for (const name of nodeReads(n.node)) {
+        const known = this.#readers.get(name);
+        if (known) known.add(n);
+        else this.#readers.set(name, new Set([n]));
+      }
+    }
+  }
+
+  /** The region of some of the graph's nodes. */
+  region(nodes: readonly SpecialNode[]): Region {
+    const own = new Set(nodes);
+    return makeRegion(nodes, this.#special, (name) => this.#outputs.has(name) || [...(this.#readers.get(name) ?? [])].some((r) => !own.has(r)));
+  }
+
+  #find(n: SpecialNode): Candidate[] {
+    const op = opName(n.node.domain, n.node.op);
+    const region = this.region([n]);
+    const work = workOf(n.bound, n.args, n.outputs);
+    return this.#context.chips.flatMap(({ provider, chip, session }): Candidate[] => {
+      const support = n.waits && !session.dynamicShapes ? refused('SHAPE_UNKNOWN', 'shapes depend on values that are not known yet') : supportOf(session, region);
+      const variants = support.ok ? variantsOf(session, region) : support;
+      const base = (v: Variant): Omit<Candidate, 'refusal' | 'priorUs'> => ({
+        kernel: kernelId(provider.name, chip.id, op, v.name), provider: provider.name, kind: provider.kind, chip: chip.id,
+        variant: v.name, numerics: v.numerics, alone: v.alone ?? false, overheadUs: session.prior.overheadUs,
+      });
+      if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
+      return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, session.prior) }));
+    });
+  }
+
+  /** The runtime itself runs control flow; its subgraphs are planned by the same policy when their turn comes. */
+  #control(n: SpecialNode): Verdict[] {
+    if (!n.bound?.record.control) return [];
+    const op = opName(n.node.domain, n.node.op);
+    const inner = subgraphsOf(n.node).reduce((count, [, g]) => count + g.nodes.length, 0);
+    const candidate: Candidate = {
+      kernel: `${CONTROL}:${op}.control`, provider: 'flagos', kind: 'flagos', chip: 'host', variant: 'control',
+      numerics: { inputs: 'same', accumulate: 'exact', notes: [] }, alone: true, refusal: undefined, priorUs: inner * 5, overheadUs: CONTROL_OVERHEAD_US,
+    };
+    // It calculates nothing, so no policy about kernels forbids it; it only yields to what policy names.
+    const tier = tierOf(candidate, op, this.#context.policy) ?? Number.MAX_SAFE_INTEGER;
+    return [{ ...candidate, tier, status: 'eligible', reason: undefined, detail: undefined, expectedUs: candidate.priorUs, measured: false, accuracy: { level: 'bitwise' }, performance: {} }];
+  }
+
+  /** Every candidate for a node, as selection left it. */
+  verdicts(n: SpecialNode): readonly Verdict[] {
+    let known = this.#verdicts.get(n);
+    if (!known) {
+      const op = opName(n.node.domain, n.node.op);
+      const signature = signatureOf(n);
+      known = [...this.#find(n).map((c) => judge(c, op, signature, this.#context)), ...this.#control(n)];
+      this.#verdicts.set(n, known);
+    }
+    return known;
+  }
+
+  /**
+   * Whether planning a node should wait until more is known of its inputs: the best candidate policy
+   * knows for it waits for shapes. A node whose inputs are all that they will ever be never waits, so
+   * each tail plans at least its first node, and there is an end to tails of tails.
+   */
+  deferred(n: SpecialNode): boolean {
+    if (!n.waits) return false;
+    const all = this.verdicts(n);
+    const best = (of: readonly Verdict[]): number => Math.min(Infinity, ...of.map((v) => v.tier ?? Infinity));
+    const waiting = all.filter((v) => v.reason === 'SHAPE_UNKNOWN');
+    return waiting.length > 0 && best(waiting) < best(all.filter((v) => v.status === 'eligible'));
+  }
+
+  /** One kernel per chip, of the providers policy ranks first. */
+  field(n: SpecialNode): Verdict[] {
+    return dispatchLanguage(this.verdicts(n)).flatMap(dispatchOp);
+  }
+}

@@ -1,0 +1,63 @@
+/** Puts the question of assignment: nodes with the kernels dispatch left each of them, chips with their memories, values that may have to be copied. */
+import { nodeReads, typeBytes } from '../core/graph.ts';
+import type { Verdict } from '../opmanager/decision.ts';
+import { CONTROL, CONTROL_OVERHEAD_US } from './candidates.ts';
+import type { AssignmentProblem, Passed } from './cost.ts';
+import type { OpenChip } from './planned.ts';
+import type { SpecialNode, Specialized } from './specialize.ts';
+
+/** Session of a verdict: the position of its chip, or, after the last one, the runtime itself. */
+export const labelling = (chips: readonly OpenChip[]): ((v: Verdict) => number) => {
+  const labels = new Map(chips.map((c, i) => [c.id, i]));
+  return (v) => labels.get(`${v.provider}/${v.chip}`) ?? (`${v.provider}/${v.chip}` === CONTROL ? chips.length : -1);
+};
+
+/** Values a plan might copy. Without a chip that has its own memory there are none. */
+const passedValues = (nodes: readonly SpecialNode[], tail: readonly SpecialNode[], special: Specialized, copies: (bytes: number) => readonly number[]): Passed[] => {
+  const readers = new Map<string, number[]>();
+  nodes.forEach((n, v) => {
+    for (const name of nodeReads(n.node)) {
+      if (special.constants.has(name)) continue;
+      const list = readers.get(name);
+      if (!list) readers.set(name, [v]);
+      else if (list.at(-1) !== v) list.push(v);
+    }
+  });
+  const kept = new Set([...special.outputs, ...tail.flatMap((n) => nodeReads(n.node))]);
+  const made = new Set<string>();
+  const values: Passed[] = [];
+  nodes.forEach((n, from) => n.node.outputs.forEach((name, i) => {
+    if (name === '') return;
+    made.add(name);
+    if (readers.has(name) || kept.has(name)) values.push({ from, readers: readers.get(name) ?? [], kept: kept.has(name), copyUs: copies(typeBytes(n.outputs[i]) ?? 0) });
+  }));
+  for (const [name, list] of readers) {
+    if (!made.has(name)) values.push({ from: -1, readers: list, kept: false, copyUs: copies(typeBytes(special.types.get(name)) ?? 0) });
+  }
+  return values;
+};
+
+/**
+ * @param nodes what is planned now, in order; `tail`, what comes later.
+ * @param fields per node: one eligible verdict per chip.
+ */
+export const assignmentProblem = (
+  nodes: readonly SpecialNode[], tail: readonly SpecialNode[], fields: readonly (readonly Verdict[])[], special: Specialized, chips: readonly OpenChip[],
+): AssignmentProblem => {
+  const maker = new Map<string, number>();
+  nodes.forEach((n, i) => n.node.outputs.forEach((o) => o !== '' && maker.set(o, i)));
+  const inputs = nodes.map((n) => [...new Set(nodeReads(n.node).flatMap((name) => maker.get(name) ?? []))]);
+  const spaces = ['host', ...new Set(chips.flatMap(({ session }) => session.memory?.id ?? []))];
+  const transfers = spaces.map((id) => chips.find(({ session }) => session.memory?.id === id)?.session.memory?.transfer);
+  const copies = (bytes: number): number[] => transfers.map((t) => (t ? t.latencyUs + bytes / (t.gbps * 1e3) : 0));
+  const label = labelling(chips);
+  return {
+    inputs,
+    options: fields.map((field) => new Map(field.map((v) => [label(v), { us: v.expectedUs!, alone: v.alone, variant: v.variant }]))),
+    sessions: [
+      ...chips.map(({ session }) => ({ overheadUs: session.prior.overheadUs, grows: session.regions === 'connected', space: spaces.indexOf(session.memory?.id ?? 'host') })),
+      { overheadUs: CONTROL_OVERHEAD_US, grows: false, space: 0 },
+    ],
+    values: spaces.length === 1 ? [] : passedValues(nodes, tail, special, copies),
+  };
+};
