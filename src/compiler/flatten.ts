@@ -17,6 +17,7 @@ const mapExpressions = (stmts: readonly Stmt[], f: (e: LExpr) => LExpr): Stmt[] 
       case 'var': return { ...s, value: s.value && f(s.value) };
       case 'store': return { ...s, at: f(s.at), value: f(s.value) };
       case 'if': return { ...s, cond: f(s.cond), then: mapExpressions(s.then, f), otherwise: mapExpressions(s.otherwise, f) };
+      case 'call': return s;
     }
   });
 
@@ -31,7 +32,7 @@ const mentions = (e: LExpr, names: readonly string[]): boolean => {
 };
 
 /** One loop in place of `outer` over `inner`, or undefined if some index does not allow it. */
-const merged = (outer: For, inner: For): For | undefined => {
+export const mergeLoops = (outer: For, inner: For): For | undefined => {
   const names = [outer.v.name, inner.v.name];
   const v: Local = { kind: 'local', type: 'index', name: `${outer.v.name}_` };
   let fits = true;
@@ -66,5 +67,5 @@ export const flattenLoops = (stmts: readonly Stmt[]): Stmt[] =>
     const [only] = body;
     const loop: For = { ...s, body };
     if (body.length !== 1 || only?.kind !== 'for' || only.parallel !== s.parallel) return loop;
-    return merged(loop, only) ?? loop;
+    return mergeLoops(loop, only) ?? loop;
   });

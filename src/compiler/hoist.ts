@@ -73,6 +73,7 @@ class Hoisting {
         case 'var': this.#depth.set(s.local.name, Infinity); out.push({ ...s, value: s.value && this.#expr(s.value, depth) }); break;
         case 'let': this.#depth.set(s.local.name, depth); out.push({ ...s, value: this.#expr(s.value, depth) }); break;
         case 'set': out.push({ ...s, value: this.#expr(s.value, depth) }); break;
+        case 'call': out.push(s); break;
       }
     }
     return out;

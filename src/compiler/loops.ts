@@ -12,6 +12,21 @@ export interface Buffer {
   /** Elements. */
   readonly size: number;
   readonly role: 'input' | 'output' | 'temp';
+  /** An input that holds the same values in every run. */
+  readonly constant?: boolean;
+  /** Workspace that keeps its contents from one run to the next: {@link Program.prepare} fills it. */
+  readonly kept?: boolean;
+}
+
+/** Writes one stage in a chip's language; what it refers to becomes its parameters. */
+export interface StageWriter {
+  /** An integer that depends on shapes. */
+  param(value: number): string;
+  buffer(buffer: Buffer): string;
+  expr(e: LExpr): string;
+  name(local: Local): string;
+  block(stmts: readonly Stmt[], pad: string): void;
+  push(line: string): void;
 }
 
 /** A scalar variable: a loop counter, or a named intermediate value. */
@@ -40,7 +55,12 @@ export type Stmt =
   | { readonly kind: 'var'; readonly local: Local; readonly value: LExpr | undefined }
   | { readonly kind: 'set'; readonly local: Local; readonly value: LExpr }
   | { readonly kind: 'store'; readonly buffer: Buffer; readonly at: LExpr; readonly value: LExpr }
-  | { readonly kind: 'if'; readonly cond: LExpr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] };
+  | { readonly kind: 'if'; readonly cond: LExpr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
+  /**
+   * A stage in the chip's own language, made by the chip's schedule: only its renderer meets it. The
+   * body works on [lo, hi) of `count`; `next` is a counter that starts at 0. Helpers stand once before all stages.
+   */
+  | { readonly kind: 'call'; readonly helpers: readonly string[]; readonly write: (w: StageWriter) => void; readonly count: number; readonly grain: number; readonly work: number };
 
 /** A lowered computation: call it with one array per input and output buffer. */
 export interface Program {
@@ -48,6 +68,8 @@ export interface Program {
   readonly outputs: readonly Buffer[];
   readonly temps: readonly Buffer[];
   readonly body: readonly Stmt[];
+  /** Run once before the first run, when constants have their addresses. */
+  readonly prepare: readonly Stmt[];
   /** A rough count of operations, for choosing how it runs. */
   readonly work: number;
 }
@@ -57,7 +79,7 @@ export const workOf = (stmts: readonly Stmt[]): number =>
   stmts.reduce((n, s): number => {
     if (s.kind === 'for') return n + s.extent * workOf(s.body);
     if (s.kind === 'if') return n + workOf(s.then) + workOf(s.otherwise);
-    return n + 2;
+    return n + (s.kind === 'call' ? s.work : 2);
   }, 0);
 
 /** Rebuilds an expression from its transformed children. */

@@ -379,14 +379,28 @@ class Lowering {
   }
 }
 
+/** What a chip's schedule makes of a program's loops. */
+export interface Scheduled {
+  readonly body: readonly Stmt[];
+  /** See {@link Program.prepare}. */
+  readonly prepare: readonly Stmt[];
+  /** Workspace that came with it. */
+  readonly temps: readonly Buffer[];
+}
+
 /**
  * Lowers tensors to a program whose input buffers stand in the order of `inputs` and whose output
  * buffers in that of `outputs`.
+ * @param schedule the chip's own way with some loops; it sees them before they are merged and hoisted.
  */
-export const lower = (inputs: readonly InputTensor[], outputs: readonly TensorExpr[]): Program => {
-  const inputBuffers = inputs.map((t, i): Buffer => ({ name: `x${i}`, dtype: t.dtype, size: t.size, role: 'input' }));
+export const lower = (inputs: readonly InputTensor[], outputs: readonly TensorExpr[], schedule?: (body: readonly Stmt[]) => Scheduled): Program => {
+  const inputBuffers = inputs.map((t, i): Buffer => ({ name: `x${i}`, dtype: t.dtype, size: t.size, role: 'input', ...(t.value ? { constant: true } : {}) }));
   const outputBuffers = outputs.map((t, i): Buffer => ({ name: `y${i}`, dtype: t.dtype, size: t.size, role: 'output' }));
   const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers);
-  const body = hoistIndexArithmetic(flattenLoops(lowering.body));
-  return { inputs: inputBuffers, outputs: outputBuffers, temps: lowering.temps, body, work: workOf(body) };
+  const scheduled = schedule?.(lowering.body);
+  const body = hoistIndexArithmetic(flattenLoops(scheduled?.body ?? lowering.body));
+  return {
+    inputs: inputBuffers, outputs: outputBuffers, temps: [...lowering.temps, ...(scheduled?.temps ?? [])],
+    body, prepare: scheduled?.prepare ?? [], work: workOf(body),
+  };
 };

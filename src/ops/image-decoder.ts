@@ -6,17 +6,14 @@ import { defineOp, step } from './define.ts';
 import { decodeBmp } from './image/bmp.ts';
 import { decodeJpeg } from './image/jpeg/decode.ts';
 import { decodeJpeg2000 } from './image/jpeg2000.ts';
-import { BrokenImage, toFormat, unsupported, type Pixels } from './image/pixels.ts';
+import { BrokenImage, toFormat, type Pixels } from './image/pixels.ts';
 import { decodePng } from './image/png.ts';
 import { decodePnm } from './image/pnm.ts';
 import { decodeTiff } from './image/tiff.ts';
+import { decodeWebP } from './image/webp/decode.ts';
 import { shapeError, showShape } from './util.ts';
 
 type Decode = (bytes: Uint8Array) => Pixels;
-
-const refuseWebP: Decode = () => {
-  throw unsupported('WebP images');
-};
 
 /** Formats by how a stream begins, as text of one character a byte. */
 const formats: readonly { readonly begins: readonly string[]; readonly decode: Decode }[] = [
@@ -26,7 +23,7 @@ const formats: readonly { readonly begins: readonly string[]; readonly decode: D
   { begins: ['P1', 'P2', 'P3', 'P4', 'P5', 'P6'], decode: decodePnm },
   { begins: ['II*\0', 'MM\0*'], decode: decodeTiff },
   { begins: ['\0\0\0\x0cjP  \r\n', '\xff\x4f\xff\x51'], decode: decodeJpeg2000 },
-  { begins: ['RIFF'], decode: refuseWebP },
+  { begins: ['RIFF'], decode: decodeWebP },
 ];
 
 /** Pixels, or undefined if the bytes are of no format or damaged. @throws FLAGOS_E_UNSUPPORTED, FLAGOS_E_LIMIT */
@@ -49,7 +46,7 @@ const decodeImage = (bytes: Uint8Array): Pixels | undefined => {
 /**
  * Pixels [height, width, channels], opacity dropped, of the first image of a stream. A stream that is
  * damaged or of no known format gives an empty image [0, 0, channels], as the specification has it.
- * @throws FLAGOS_E_UNSUPPORTED for images that may be whole but that no decoder here reads (WebP among them).
+ * @throws FLAGOS_E_UNSUPPORTED for images that may be whole but that no decoder here reads.
  */
 export const ImageDecoder = defineOp({
   name: 'ImageDecoder', since: 20, accuracy: step,

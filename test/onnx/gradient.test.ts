@@ -90,7 +90,7 @@ describe('Gradient of tensors', () => {
     const step = 1e-5;
     for (const [i, name] of names.entries()) {
       const found = numbers(made[i]!);
-      expect((made[i] as Tensor).dims).toEqual(inputs[name]!.dims);
+      expect((made[i] as Tensor).dims).toEqual((inputs as Record<string, Tensor>)[name]!.dims);
       for (const [at, slope] of found.entries()) {
         const difference = (await sumWith(nodes, inputs, name, at, step)) - (await sumWith(nodes, inputs, name, at, -step));
         const scale = Math.max(1, Math.abs(slope));

@@ -9,7 +9,7 @@
  */
 import { dtypeInfo, integerRange, isBigInt, type DType } from '../../core/dtype.ts';
 import { FlagosError } from '../../core/errors.ts';
-import { workOf, type Buffer, type LExpr, type Local, type Program, type Stmt } from '../loops.ts';
+import { workOf, type Buffer, type LExpr, type Local, type Program, type StageWriter, type Stmt } from '../loops.ts';
 import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
 import { isIndexArithmetic } from '../hoist.ts';
 import { cPrelude } from './c-prelude.ts';
@@ -37,7 +37,7 @@ export const valueType = (t: ScalarType): string => {
 };
 
 /** Type of an element in memory. */
-const storageType = (buffer: Buffer): string => {
+export const storageType = (buffer: Buffer): string => {
   const { kind, bits } = dtypeInfo(buffer.dtype);
   if (kind === 'bool') return 'uint8_t';
   if (kind === 'float' && bits < 32) return buffer.role === 'temp' ? 'float' : bits === 16 ? 'uint16_t' : 'uint8_t';
@@ -98,7 +98,7 @@ class Frame {
 }
 
 /** Writes statements and expressions of one function. */
-class CWriter {
+class CWriter implements StageWriter {
   readonly #frame: Frame;
   readonly #lines: string[] = [];
   readonly #names = new Map<string, string>();
@@ -119,6 +119,14 @@ class CWriter {
 
   push(line: string): void {
     this.#lines.push(line);
+  }
+
+  param(value: number): string {
+    return this.#frame.param(value);
+  }
+
+  buffer(buffer: Buffer): string {
+    return this.#frame.buffer(buffer);
   }
 
   #const(value: number | bigint | boolean, t: ScalarType): string {
@@ -301,11 +309,21 @@ class ProgramWriter {
   readonly #all: readonly Buffer[];
   readonly #stages = new Map<string, string>();
   readonly params: number[] = [];
-  readonly #run: string[] = [];
+  readonly #helpers = new Set<string>();
+  /** Lines of the entry being written. */
+  #run: string[] = [];
+  readonly #entries: string[] = [];
 
   constructor(program: Program) {
     this.#all = [...program.inputs, ...program.outputs, ...program.temps];
-    this.#block(program.body, '  ', []);
+    this.#entry('prepare', program.prepare);
+    this.#entry('run', program.body);
+  }
+
+  #entry(name: string, stmts: readonly Stmt[]): void {
+    this.#run = [];
+    this.#block(stmts, '  ', []);
+    this.#entries.push(`void ${name}(void** b, const i64* p, parallel_t par) {`, '  i64 v[8] = {0};', ...this.#run, '}');
   }
 
   /**
@@ -324,6 +342,10 @@ class ProgramWriter {
       else if (s.kind === 'for' && s.parallel) {
         flush();
         this.#stage(s.body, s.v, s.extent, pad, known);
+      } else if (s.kind === 'call') {
+        flush();
+        s.helpers.forEach((h) => this.#helpers.add(h));
+        this.#function(known, s.write, s.count, s.grain, true, pad);
       } else if (s.kind === 'for' && containsParallel(s.body)) {
         flush();
         const depth = known.filter((k) => k.kind === 'counter').length;
@@ -338,6 +360,19 @@ class ProgramWriter {
 
   /** A function of a range of a parallel loop's iterations (or of nothing, for what runs in one piece). */
   #stage(body: readonly Stmt[], v: Local | undefined, extent: number, pad: string, around: readonly Around[]): void {
+    const grain = Math.max(1, Math.round(GRAIN / Math.max(1, workOf(body))));
+    this.#function(around, (writer) => {
+      if (v) {
+        const name = writer.name(v);
+        writer.push(`  for (i64 ${name} = lo; ${name} < hi; ${name}++) {`);
+        writer.block(body, '    ');
+        writer.push('  }');
+      } else writer.block(body, '  ');
+    }, extent, grain, false, pad);
+  }
+
+  /** A stage function, equal ones once, and its call. `counted`: it takes a counter its workers share. */
+  #function(around: readonly Around[], write: (w: CWriter) => void, count: number, grain: number, counted: boolean, pad: string): void {
     const frame = new Frame();
     const writer = new CWriter(frame);
     let counters = 0;
@@ -345,36 +380,30 @@ class ProgramWriter {
       if (a.kind === 'counter') writer.push(`  const i64 ${writer.name(a.v)} = c->v[${counters++}];`);
       else writer.block([a.stmt], '  ');
     }
-    if (v) {
-      const name = writer.name(v);
-      writer.push(`  for (i64 ${name} = lo; ${name} < hi; ${name}++) {`);
-      writer.block(body, '    ');
-      writer.push('  }');
-    } else writer.block(body, '  ');
-    const text = [`(const ctx_t* c, i64 lo, i64 hi) {`, `  const i64* p = c->p; ${frame.declarations()}`, ...writer.lines, '}'].join('\n');
+    write(writer);
+    const next = counted ? `i64* next = c->b[${frame.buffers.length}];` : '';
+    const text = [`(const ctx_t* c, i64 lo, i64 hi) {`, `  const i64* p = c->p; ${frame.declarations()} ${next}`, ...writer.lines, '}'].join('\n');
     let name = this.#stages.get(text);
     if (!name) this.#stages.set(text, (name = `stage${this.#stages.size}`));
     const offset = this.params.length;
-    const grain = Math.max(1, Math.round(GRAIN / Math.max(1, workOf(body))));
-    this.params.push(...frame.params, extent, grain);
+    this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
-    const buffers = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
-    this.#run.push(`${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`);
+    const buffers = [...frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`), ...(counted ? ['&next'] : [])].join(', ') || '0';
+    this.#run.push(`${pad}{ ${counted ? 'i64 next = 0; ' : ''}void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`);
   }
 
   get source(): string {
     return [
       cPrelude,
+      ...this.#helpers,
       ...[...this.#stages].map(([text, name]) => `static void ${name}${text}`),
-      'void run(void** b, const i64* p, parallel_t par) {',
-      '  i64 v[8] = {0};',
-      ...this.#run, '}', '',
+      ...this.#entries, '',
     ].join('\n');
   }
 }
 
 const containsParallel = (stmts: readonly Stmt[]): boolean =>
-  stmts.some((s) => (s.kind === 'for' ? s.parallel || containsParallel(s.body) : s.kind === 'if' && (containsParallel(s.then) || containsParallel(s.otherwise))));
+  stmts.some((s) => (s.kind === 'call' || (s.kind === 'for' ? s.parallel || containsParallel(s.body) : s.kind === 'if' && (containsParallel(s.then) || containsParallel(s.otherwise)))));
 
 /** One entry runs everything: `void run(void** b, const i64* p, parallel_t par)`; `b` holds inputs, outputs, workspace. */
 export const renderC = (program: Program): CProgram => {

@@ -152,3 +152,13 @@ const read = (dtype: DType): number | bigint | boolean => {
   if (kind === 'bool') return code !== 0;
   return kind === 'uint' ? code : (code << (32 - bits)) >> (32 - bits);
 };
+
+/** A 64-bit integer array as pairs of 32-bit words, low one first (typed arrays have the machine's byte order, which is little-endian wherever JavaScript runs). */
+export const words = (x: BigInt64Array): Int32Array => new Int32Array(x.buffer, x.byteOffset, x.length * 2);
+/** The 64-bit integer at a position, to the nearest float64. */
+export const wide = (w: Int32Array, i: number): number => w[2 * i + 1]! * 4294967296 + (w[2 * i]! >>> 0);
+/** Stores an integer of at most 53 bits as a 64-bit one. */
+export const putWide = (w: Int32Array, i: number, x: number): void => {
+  w[2 * i] = x | 0;
+  w[2 * i + 1] = Math.floor(x / 4294967296);
+};

@@ -1,6 +1,7 @@
 /**
  * The ONNX reader: the bytes of a model file → a {@link Model}, whole and checked. Functions are inlined,
- * Constant nodes are initializers, nodes are sorted, names are unique, and every op is in its newest form.
+ * Constant nodes are initializers, nodes are sorted, names are unique, every op is in its newest form, and
+ * gradients are written out.
  * Runs anywhere: files beside the model come through {@link ExternalData}.
  *
  * Source: ONNX IR specification; onnx.proto.
@@ -11,6 +12,7 @@ import { ImportContext, readOpsets, type Opsets } from './context.ts';
 import { decodeMessage } from './decode.ts';
 import type { ExternalData } from './external.ts';
 import { readFunctions } from './functions.ts';
+import { expandGradients } from './gradient/expand.ts';
 import { readGraph } from './graph.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Scope } from './names.ts';
@@ -72,7 +74,7 @@ export const readModel = (bytes: Uint8Array, options: ReadOptions): Model => {
       { scope: new Scope(), opsets, frame: undefined, prefix: '', depth: 0 },
       proto.irVersion < 4n,
     );
-    return { name: options.name, graph: upgradeGraph(written, ctx.names), metadata: metadataOf(proto, opsets) };
+    return { name: options.name, graph: expandGradients(upgradeGraph(written, ctx.names), ctx.names), metadata: metadataOf(proto, opsets) };
   } catch (error) {
     if (error instanceof RangeError) {
       throw new FlagosError('FLAGOS_E_MODEL_UNSUPPORTED', `the model is too large or too deeply nested to read: ${error.message}`, {

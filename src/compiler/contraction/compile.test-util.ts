@@ -1,0 +1,119 @@
+/** For tests: compiles programs with this machine's C compiler, and runs them beside the JavaScript renderer. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NumericData } from '../../core/dtype.ts';
+import { dtypeInfo } from '../../core/dtype.ts';
+import { Tensor } from '../../core/tensor.ts';
+import { poolSource } from '../../host/native/pool.c.ts';
+import { lower } from '../lower.ts';
+import { renderC, storageType } from '../render/c.ts';
+import { renderJs } from '../render/js.ts';
+import type { InputTensor, TensorExpr } from '../tensor-expr.ts';
+import { scheduleContractions } from './schedule.ts';
+import type { Target } from './types.ts';
+
+type Koffi = (typeof import('koffi'))['default'];
+
+export interface Compiled {
+  readonly source: string;
+  /** Contractions found. */
+  readonly stages: number;
+  run(data: readonly NumericData[]): NumericData[];
+  /** A function that runs it so often on the same arrays. */
+  bind(data: readonly NumericData[], times: number): () => void;
+}
+
+export interface Compiler {
+  compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>): Compiled;
+}
+
+export const thisTarget: Target = { vectorBytes: 64, registers: 32, l1: 48 << 10, l2: 1 << 20, l3: 32 << 20, threads: 2 };
+
+/** A collected handle would unload its library. */
+const handles: ReturnType<Koffi['load']>[] = [];
+
+const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-math-errno', '-fno-trapping-math', '-w'];
+
+/** A compiler, or why there is none. */
+export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
+  let koffi: Koffi;
+  try {
+    koffi = (await import('koffi')).default;
+    execFileSync('cc', ['--version']);
+  } catch (e) {
+    return e instanceof Error ? e.message.split('\n')[0]! : 'no compiler';
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'flagos-contraction-'));
+  let serial = 0;
+  const build = (source: string): ReturnType<Koffi['load']> => {
+    const base = join(folder, `k${serial++}`);
+    writeFileSync(`${base}.c`, source);
+    execFileSync('cc', [...flags, '-o', `${base}.so`, `${base}.c`, '-lm', '-lpthread'], { stdio: 'pipe' });
+    const library = koffi.load(`${base}.so`);
+    handles.push(library);
+    return library;
+  };
+  const pool = build(poolSource);
+  pool.func('int start(int)')(threads);
+  const parallel = BigInt(pool.func('uint64_t parallel_address()')() as number | bigint);
+  const loaded = new Map<string, ReturnType<Koffi['load']>>();
+
+  return {
+    compile(inputs, outputs, target) {
+      const around = { target: { ...thisTarget, ...target }, storage: storageType };
+      const program = lower(inputs, outputs, (body) => scheduleContractions(body, around));
+      const { source, params, tempBytes } = renderC(program);
+      let library = loaded.get(source);
+      if (!library) loaded.set(source, (library = build(source)));
+      const [prepare, run] = ['prepare', 'run'].map((name) => library.func(name, 'void', ['void*', 'void*', 'uintptr_t']));
+      const p = BigInt64Array.from(params, BigInt);
+      const temps = tempBytes.map((bytes) => new Uint8Array(bytes + 128));
+      const aligned = (t: Uint8Array): bigint => (BigInt(koffi.address(t)) + 63n) & ~63n;
+      const open = (data: readonly NumericData[]): { out: NumericData[]; call: () => void } => {
+        const out = outputs.map((o) => new (dtypeInfo(o.dtype).storage!)(o.size));
+        const addresses = BigUint64Array.from([...data, ...out].map((d) => (d.byteLength ? BigInt(koffi.address(d)) : 0n)).concat(temps.map(aligned)));
+        prepare!(addresses, p, parallel);
+        // The arrays stay alive as long as the closure: addresses alone do not keep them.
+        const held = [data, out];
+        return { out, call: () => void (held.length && run!(addresses, p, parallel)) };
+      };
+      return {
+        source, stages: source.match(/mk_\w+\[vectors/g)?.length ?? 0,
+        run(data) {
+          const { out, call } = open(data);
+          call();
+          return out;
+        },
+        bind(data, times) {
+          const { call } = open(data);
+          return () => {
+            for (let i = 0; i < times; i++) call();
+          };
+        },
+      };
+    },
+  };
+};
+
+/** The same computed by the JavaScript renderer (float64 inside). */
+export const runJs = (inputs: readonly InputTensor[], outputs: readonly TensorExpr[], data: readonly NumericData[]): NumericData[] => {
+  const out = outputs.map((o) => new (dtypeInfo(o.dtype).storage!)(o.size));
+  renderJs(lower(inputs, outputs)).run([...data], out);
+  return out;
+};
+
+/** Reproducible numbers in (−1, 1) of an input's type; small integers for integer types. */
+export const randomData = (t: InputTensor, seed: number): NumericData => {
+  let s = (seed * 2654435761) >>> 0 || 1;
+  const next = (): number => {
+    s ^= s << 13; s >>>= 0;
+    s ^= s >>> 17;
+    s ^= s << 5; s >>>= 0;
+    return s / 2 ** 31 - 1;
+  };
+  const { kind } = dtypeInfo(t.dtype);
+  const values = Array.from({ length: t.size }, () => (kind === 'float' ? next() : kind === 'uint' ? Math.floor((next() + 1) * 8) : Math.round(next() * 8)));
+  return Tensor.from(t.dtype, t.shape, values).data as NumericData;
+};

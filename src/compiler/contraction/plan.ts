@@ -1,0 +1,152 @@
+/**
+ * Decides how a contraction is computed: which side is rows and which columns, what is packed and
+ * when, and how the work is cut into jobs. Everything here is arithmetic on extents; the C text
+ * depends on the choices, not on the extents.
+ */
+import type { Affine } from '../affine.ts';
+import { affineOf } from '../affine.ts';
+import type { Buffer, LExpr, Stmt } from '../loops.ts';
+import { mergeInside } from './axes.ts';
+import { coefficient, localsOf } from './factor.ts';
+import { columnOperand, movesWith, readsOnly, reductionOrder, rowOperand, type ColumnOperand, type RowOperand } from './operands.ts';
+import { estimate } from './cost.ts';
+import { sizeOfAxes, type Axis, type Contraction, type Target, type Tile } from './types.ts';
+
+/** When columns are packed: once before the first run (constants), before all jobs, or by each job for itself. */
+export type Packing = 'once' | 'before' | 'within';
+
+export interface Plan {
+  readonly contraction: Contraction;
+  /** The factor that is packed. */
+  readonly columnFactor: LExpr;
+  readonly tile: Tile;
+  readonly batch: readonly Axis[];
+  /** Batch axes that the columns depend on: a panel is packed for each index of these. */
+  readonly columnBatch: readonly Axis[];
+  readonly rows: readonly Axis[];
+  readonly columns: readonly Axis[];
+  /** In the order panels are laid in. */
+  readonly reduce: readonly Axis[];
+  readonly a: RowOperand;
+  readonly b: ColumnOperand;
+  readonly finish: Finish;
+  readonly packing: Packing;
+  readonly jobs: Jobs;
+}
+
+/** What becomes of a tile. */
+export interface Finish {
+  readonly rows: readonly Axis[];
+  readonly columns: readonly Axis[];
+  readonly stmts: readonly Stmt[];
+  /** Direction in which results are stored next to each other. */
+  readonly along: 'rows' | 'columns';
+}
+
+/** How the work is cut. */
+export interface Jobs {
+  /** Pieces of rows and of columns; a job is one of each, of one batch. */
+  readonly rowParts: number;
+  readonly columnParts: number;
+  /** Row tiles whose pointers are kept at once. */
+  readonly block: number;
+  readonly workers: number;
+}
+
+/** What planning has to know of its surroundings. */
+export interface Surroundings {
+  readonly target: Target;
+  /** C type of a buffer's elements in memory. */
+  readonly storage: (b: Buffer) => string;
+}
+
+/** Panels of a plan, and bytes of them all. */
+export const panelsOf = (p: Pick<Plan, 'columns' | 'tile'>): number => Math.ceil(sizeOfAxes(p.columns) / p.tile.columns);
+export const tilesOf = (p: Pick<Plan, 'rows' | 'tile'>): number => Math.ceil(sizeOfAxes(p.rows) / p.tile.rows);
+export const panelBytes = (p: Pick<Plan, 'reduce' | 'tile'>): number => sizeOfAxes(p.reduce) * p.tile.columns * p.tile.bytes;
+export const packedBytes = (p: Pick<Plan, 'columns' | 'tile' | 'reduce' | 'columnBatch'>): number => sizeOfAxes(p.columnBatch) * panelsOf(p) * panelBytes(p);
+
+const finishOf = (c: Contraction, rows: readonly Axis[], columns: readonly Axis[]): Finish => {
+  const merged = mergeInside(columns, c.finish);
+  const all = mergeInside(rows, merged.stmts);
+  const store = all.stmts.at(-1);
+  const at: Affine | undefined = store?.kind === 'store' ? affineOf(store.at) : undefined;
+  const step = (axes: readonly Axis[]): number => {
+    const innermost = axes.at(-1);
+    return innermost && at ? Math.abs(coefficient(at, innermost)) || Infinity : Infinity;
+  };
+  return { rows: all.axes, columns: merged.axes, stmts: all.stmts, along: step(all.axes) < step(merged.axes) ? 'rows' : 'columns' };
+};
+
+/** More bytes than this are packed whole only if the operand itself is about as large. */
+const WHOLE_BYTES = 4 << 20;
+
+/** Whether an expression depends on no loop around the contraction. */
+export const standsAlone = (e: LExpr, c: Contraction): boolean => {
+  const own = new Set([...c.axes, ...c.reduce].map((a) => a.v.name));
+  return [...localsOf(e)].every((name) => own.has(name));
+};
+
+const packingOf = (c: Contraction, b: LExpr, operand: ColumnOperand, bytes: number, tile: Tile): Packing => {
+  if (readsOnly(b, (x) => x.constant === true) && standsAlone(b, c)) return 'once';
+  const source = operand.kind === 'evaluated' ? 0 : operand.load.buffer.size * tile.bytes;
+  return bytes <= Math.max(WHOLE_BYTES, source * 1.25) ? 'before' : 'within';
+};
+
+/** Operations worth waking a thread for, and jobs each should get so that a late one does not hold up the rest. */
+const WORTH_A_THREAD = 500_000;
+const JOBS_PER_WORKER = 4;
+/** Row tiles that share a pass over the panels. */
+const MOST_TILES = 24;
+
+/** Cuts tiles × panels so that jobs read as little as possible more than once. */
+const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
+  const [tiles, panels, batches, steps] = [tilesOf(p), panelsOf(p), sizeOfAxes(p.batch), sizeOfAxes(p.reduce)];
+  const operations = 2 * batches * sizeOfAxes(p.rows) * sizeOfAxes(p.columns) * steps;
+  const workers = Math.max(1, Math.min(target.threads, Math.floor(operations / WORTH_A_THREAD)));
+  const wanted = workers === 1 ? 1 : Math.ceil((workers * JOBS_PER_WORKER) / batches);
+  const rowBytes = tiles * p.tile.rows * steps * p.tile.bytes;
+  const columnBytes = panels * panelBytes(p);
+  let rowParts = 1;
+  let columnParts = 1;
+  if (p.packing === 'within') {
+    // A job's panels stay in its core's cache while all rows pass over them.
+    const fit = Math.max(1, Math.floor(target.l2 / 2 / panelBytes(p)));
+    columnParts = Math.max(Math.ceil(panels / fit), Math.min(panels, wanted));
+    rowParts = columnParts >= workers ? 1 : Math.min(tiles, Math.ceil(workers / columnParts));
+  } else {
+    let least = Infinity;
+    for (let r = 1; r <= Math.min(tiles, wanted); r++) {
+      const c = Math.min(panels, Math.ceil(wanted / r));
+      if (r * c < Math.min(wanted, tiles * panels) && r < Math.min(tiles, wanted)) continue;
+      const bytes = r * columnBytes + c * rowBytes;
+      if (bytes < least) [least, rowParts, columnParts] = [bytes, r, c];
+    }
+  }
+  const copied = p.a.kind === 'evaluated' || (p.a.edge !== undefined);
+  const fit = copied ? Math.max(1, Math.floor(target.l2 / 4 / (p.tile.rows * steps * p.tile.bytes))) : MOST_TILES;
+  return { rowParts, columnParts, block: Math.min(Math.ceil(tiles / rowParts), MOST_TILES, fit), workers };
+};
+
+/** One orientation: `rows` move with `a`, `columns` with `b`. */
+const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { target, storage }: Surroundings): Omit<Plan, 'jobs'> => {
+  const [withA, withB] = [movesWith(a, c.axes), movesWith(b, c.axes)];
+  const batch = c.axes.filter((x) => withA.includes(x) && withB.includes(x));
+  const columns = withB.filter((x) => !withA.includes(x));
+  // An axis neither moves with only repeats the sum; it may as well be a row.
+  const rows = c.axes.filter((x) => !withB.includes(x));
+  const reduce = reductionOrder(a, c.reduce);
+  const columnBatch = movesWith(b, batch);
+  const operand = columnOperand(b, columns, reduce, tile, storage);
+  const shape = { contraction: c, columnFactor: b, tile, batch, columnBatch, rows, columns, reduce };
+  return {
+    ...shape, b: operand, a: rowOperand(a, rows, reduce, tile, storage),
+    finish: finishOf(c, rows, columns), packing: packingOf(c, b, operand, packedBytes(shape), tile),
+  };
+};
+
+/** The cheaper of both orientations. */
+export const planContraction = (c: Contraction, tile: Tile, around: Surroundings): Plan => {
+  const both = [orient(c, c.a, c.b, tile, around), orient(c, c.b, c.a, tile, around)].map((p): Plan => ({ ...p, jobs: cut(p, around.target) }));
+  return estimate(both[0]!) <= estimate(both[1]!) ? both[0]! : both[1]!;
+};

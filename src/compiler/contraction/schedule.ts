@@ -1,0 +1,77 @@
+/**
+ * The C chip's schedule: contractions among a program's loops become packed-panel stages, everything
+ * else stays as it is.
+ */
+import type { Buffer, Stmt } from '../loops.ts';
+import type { Scheduled } from '../lower.ts';
+import { valueType } from '../render/c.ts';
+import { matchContraction } from './match.ts';
+import { readsOnly } from './operands.ts';
+import { packedBytes, planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
+import { multiplyStage, packStage, scratchOf } from './stages.ts';
+import { tileOf } from './tile.ts';
+import { sizeOfAxes, type Contraction } from './types.ts';
+
+/** Below this many operations, or this few steps of reduction, plain loops are as good. */
+const WORTH_IT = 2_000;
+const FEW_STEPS = 3;
+
+class Scheduling {
+  readonly temps: Buffer[] = [];
+  readonly prepare: Stmt[] = [];
+  readonly #around: Surroundings;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  #temp(bytes: number, kept: boolean): Buffer {
+    const buffer: Buffer = { name: `s${this.temps.length}`, dtype: 'uint8', size: Math.max(64, bytes), role: 'temp', ...(kept ? { kept } : {}) };
+    this.temps.push(buffer);
+    return buffer;
+  }
+
+  #plan(c: Contraction): Plan | undefined {
+    const steps = sizeOfAxes(c.reduce);
+    const work = 2 * sizeOfAxes(c.axes) * steps;
+    const tile = tileOf(valueType(c.type), this.#around.target);
+    if (!tile || work < WORTH_IT || steps < FEW_STEPS) return undefined;
+    const plan = planContraction(c, tile, this.#around);
+    // Without columns every packed element is used once.
+    return sizeOfAxes(plan.columns) < 2 || (sizeOfAxes(plan.rows) < 2 && plan.packing !== 'once') ? undefined : plan;
+  }
+
+  /** `before`: where what does not depend on the loops around may run. */
+  block(stmts: readonly Stmt[], before: Stmt[] | undefined): Stmt[] {
+    const out: Stmt[] = [];
+    for (const s of stmts) {
+      const c = matchContraction(s);
+      const plan = c && this.#plan(c);
+      if (plan) this.#stages(plan, out, before ?? out);
+      else if (s.kind === 'for' && !s.parallel) out.push({ ...s, body: this.block(s.body, before ?? out) });
+      else out.push(s);
+    }
+    return out;
+  }
+
+  #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {
+    const packed = plan.packing === 'within' ? undefined : this.#temp(packedBytes(plan), plan.packing === 'once');
+    if (packed) {
+      const stage = packStage(plan, packed);
+      if (plan.packing === 'once') this.prepare.push(stage);
+      else (isInput(plan) ? before : out).push(stage);
+    }
+    const scratch = this.#temp(scratchOf(plan).bytes * plan.jobs.workers, false);
+    out.push(multiplyStage(plan, packed, scratch));
+  }
+}
+
+/** Whether columns come from inputs alone: then no loop around changes them. */
+const isInput = (plan: Plan): boolean => readsOnly(plan.columnFactor, (b) => b.role === 'input') && standsAlone(plan.columnFactor, plan.contraction);
+
+/** Replaces the contractions of a program's body. */
+export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {
+  const scheduling = new Scheduling(around);
+  const made = scheduling.block(body, undefined);
+  return { body: made, prepare: scheduling.prepare, temps: scheduling.temps };
+};

@@ -1,0 +1,146 @@
+/**
+ * A planned contraction as stages of C: one that packs panels (unless each job packs its own), and
+ * one whose jobs multiply. Jobs are taken from a counter, so that a worker that is held up takes fewer.
+ */
+import type { Buffer, Stmt } from '../loops.ts';
+import { splitIndex } from './axes.ts';
+import { writePanel } from './pack.ts';
+import { panelBytes, panelsOf, tilesOf, type Plan } from './plan.ts';
+import { writeEvaluatedRows, writeRuns, type RowPlace } from './rows.ts';
+import { clipHelper, eachIndex } from './text.ts';
+import { microKernels, transposer } from './tile.ts';
+import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
+
+type Call = Extract<Stmt, { kind: 'call' }>;
+
+const LINE = 64;
+const lines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
+
+/** Where a worker keeps what is its own, in bytes from the start of its space. */
+interface Scratch {
+  readonly zeros: number;
+  readonly pointers: number;
+  readonly copies: number;
+  readonly panels: number;
+  readonly bytes: number;
+}
+
+const runCount = (p: Plan): number => (p.a.kind === 'runs' ? sizeOfAxes(p.a.outer) : 1);
+
+export const scratchOf = (p: Plan): Scratch => {
+  const { tile, jobs, a } = p;
+  const steps = sizeOfAxes(p.reduce);
+  const zeros = a.kind === 'runs' && a.load.guards.length ? lines(((a.length - 1) * a.stride + 1) * tile.bytes) : 0;
+  const pointers = lines(jobs.block * tile.rows * runCount(p) * 8);
+  const copies = a.kind === 'evaluated' || a.edge ? lines(jobs.block * tile.rows * steps * tile.bytes) : 0;
+  const panels = p.packing === 'within' ? Math.ceil(panelsOf(p) / jobs.columnParts) * panelBytes(p) : 0;
+  return { zeros: 0, pointers: zeros, copies: zeros + pointers, panels: zeros + pointers + copies, bytes: zeros + pointers + copies + panels + LINE };
+};
+
+const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, pad: string): void => splitIndex(w, flat, axes, axes.map((a) => w.name(a.v)), pad);
+
+/** Row-major position among some of the axes that are being counted. */
+const positionAmong = (w: StageWriter, axes: readonly Axis[]): string => axes.reduce((e, a) => (e === '' ? w.name(a.v) : `(${e}) * ${w.param(a.extent)} + ${w.name(a.v)}`), '') || '0';
+
+const panelStart = (w: StageWriter, p: Plan, pad: string): void => {
+  w.push(`${pad}const i64 n0 = panel * ${p.tile.columns}, wide = min_i64(${p.tile.columns}, ${w.param(sizeOfAxes(p.columns))} - n0);`);
+};
+
+/** The stage that packs every panel. */
+export const packStage = (p: Plan, packed: Buffer): Call => {
+  const count = sizeOfAxes(p.columnBatch) * panelsOf(p);
+  const size = sizeOfAxes(p.reduce) * p.tile.columns;
+  const write = (w: StageWriter): void => {
+    w.push('  for (i64 item = lo; item < hi; item++) {');
+    w.push(`    const i64 panel = item % ${w.param(panelsOf(p))};`);
+    batchIndex(w, p.columnBatch, `item / ${w.param(panelsOf(p))}`, '    ');
+    panelStart(w, p, '    ');
+    w.push(`    ${p.tile.type}* restrict dst = (${p.tile.type}*)${w.buffer(packed)} + item * ${w.param(size)};`);
+    writePanel(w, p, '    ');
+    w.push('  }');
+  };
+  return { kind: 'call', helpers: [clipHelper, ...microKernels(p.tile), transposer(p.tile)], write, count, grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)), work: count * size };
+};
+
+/** Elements a thread should pack at least. */
+const GRAIN_ELEMENTS = 16_384;
+
+const writeRowPointers = (w: StageWriter, p: Plan, at: RowPlace, pad: string): void => {
+  if (p.a.kind === 'runs') writeRuns(w, p.a, p.rows, p.reduce, p.tile.type, at, pad);
+  else writeEvaluatedRows(w, p.a, p.reduce, at, pad);
+};
+
+/** Results of one tile, each through the finishing statements. */
+const writeFinish = (w: StageWriter, p: Plan, pad: string): void => {
+  const { rows, columns, stmts, along } = p.finish;
+  const { sum } = p.contraction;
+  const body = (row: string, column: string, q: string): void => {
+    w.push(`${q}const ${p.tile.type} ${w.name(sum)} = tile[(${row}) * across + ${column}];`);
+    w.block(stmts, q);
+  };
+  if (along === 'columns') {
+    eachIndex(w, rows, 'm0', 'mr', undefined, 'm', pad, (row, q) => eachIndex(w, columns, 'n0', 'wide', p.tile.columns, 'n', q, (column, r) => body(row, column, r)));
+  } else {
+    eachIndex(w, columns, 'n0', 'wide', undefined, 'n', pad, (column, q) => eachIndex(w, rows, 'm0', 'mr', p.tile.rows, 'm', q, (row, r) => body(row, column, r)));
+  }
+};
+
+/** The stage whose jobs multiply. */
+export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buffer): Call => {
+  const { tile, jobs, packing } = p;
+  const { type: T } = tile;
+  const space = scratchOf(p);
+  const [m, steps, tiles, panels, runs] = [sizeOfAxes(p.rows), sizeOfAxes(p.reduce), tilesOf(p), panelsOf(p), runCount(p)];
+  const size = steps * tile.columns;
+  const count = sizeOfAxes(p.batch) * jobs.rowParts * jobs.columnParts;
+  const part = (of: number, parts: number, which: string, next: string): string => (parts === 1 ? (next ? `${of}` : '0') : `${of} * (${which}${next}) / ${parts}`);
+  void part;
+  const write = (w: StageWriter): void => {
+    const [M, SIZE, TILES, PANELS, RP, CP, RUNS] = [m, size, tiles, panels, jobs.rowParts, jobs.columnParts, runs].map((x) => w.param(x));
+    // Rows are dealt evenly: no tile is much lower than the others.
+    const [low, over] = [w.param(Math.floor(m / tiles)), w.param(m % tiles)];
+    const tileRows = `const i64 m0 = t * ${low} + min_i64(t, ${over}), mr = ${low} + (t < ${over});`;
+    void M;
+    w.push(`  ${T} tile[${tile.rows * tile.columns}] __attribute__((aligned(${tile.vectorBytes})));`);
+    w.push(`  uint8_t* own = ${w.buffer(scratch)} + lo * ${w.param(space.bytes)};`);
+    w.push(`  ${T}* const zeros = (${T}*)own; (void)zeros;`);
+    if (space.pointers > 0) w.push(`  memset(zeros, 0, ${w.param(space.pointers)});`);
+    w.push(`  const ${T}** const pointers = (const ${T}**)(own + ${w.param(space.pointers)});`);
+    w.push('  for (;;) {');
+    w.push('    i64 job = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);');
+    w.push(`    if (job >= ${w.param(count)}) break;`);
+    w.push(`    const i64 cp = job % ${CP}; job /= ${CP}; const i64 rp = job % ${RP}; job /= ${RP};`);
+    batchIndex(w, p.batch, 'job', '    ');
+    w.push(`    const i64 p0 = ${PANELS} * cp / ${CP}, p1 = ${PANELS} * (cp + 1) / ${CP};`);
+    w.push(`    const i64 t0 = ${TILES} * rp / ${RP}, t1 = ${TILES} * (rp + 1) / ${RP};`);
+    if (packing === 'within') {
+      w.push(`    ${T}* const panels = (${T}*)(own + ${w.param(space.panels)});`);
+      w.push('    for (i64 panel = p0; panel < p1; panel++) {');
+      panelStart(w, p, '      ');
+      w.push(`      ${T}* restrict dst = panels + (panel - p0) * ${SIZE};`);
+      writePanel(w, p, '      ');
+      w.push('    }');
+    } else w.push(`    const ${T}* const panels = (const ${T}*)${w.buffer(packed!)} + ((${positionAmong(w, p.columnBatch)}) * ${PANELS} + p0) * ${SIZE};`);
+    w.push(`    for (i64 block = t0; block < t1; block += ${w.param(jobs.block)}) {`);
+    w.push(`      const i64 end = min_i64(block + ${w.param(jobs.block)}, t1);`);
+    w.push(`      ${T}* copies = (${T}*)(own + ${w.param(space.copies)}); (void)copies;`);
+    w.push('      for (i64 t = block; t < end; t++) {');
+    w.push(`        ${tileRows}`);
+    w.push(`        const ${T}** const ap = pointers + (t - block) * ${RUNS} * ${tile.rows};`);
+    writeRowPointers(w, p, { from: 'm0', count: 'mr', pointers: 'ap', zeros: 'zeros', copies: 'copies' }, '        ');
+    w.push('      }');
+    w.push('      for (i64 panel = p0; panel < p1; panel++) {');
+    panelStart(w, p, '        ');
+    w.push(`        const i64 vectors = (wide + ${tile.lanes - 1}) / ${tile.lanes}, across = vectors * ${tile.lanes};`);
+    w.push('        for (i64 t = block; t < end; t++) {');
+    w.push(`          ${tileRows}`);
+    const [length, stride] = p.a.kind === 'runs' ? [p.a.length, p.a.stride] : [steps, 1];
+    w.push(`          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, ${tile.columns}, tile);`);
+    writeFinish(w, p, '          ');
+    w.push('        }');
+    w.push('      }');
+    w.push('    }');
+    w.push('  }');
+  };
+  return { kind: 'call', helpers: [clipHelper, ...microKernels(tile), transposer(tile)], write, count: jobs.workers, grain: 1, work: 2 * sizeOfAxes(p.contraction.axes) * steps };
+};

@@ -1,0 +1,67 @@
+/**
+ * Contractions as this schedule wants them: which axes are rows of a register tile, which are columns,
+ * and whether there is enough of each for packing to pay. Recognising them is `compiler/contraction`.
+ */
+import { dtypeInfo, type DType } from '../../core/dtype.ts';
+import { matchContraction } from '../contraction/match.ts';
+import type { ScalarType } from '../expr.ts';
+import type { LExpr, Local, Stmt } from '../loops.ts';
+import type { Sched, Target } from './ir.ts';
+import { coefficientOf } from './linear.ts';
+import { extentOf, localsOf, type Axis } from './nests.ts';
+import { toSched } from './normalize.ts';
+
+/** One side of the product: its value at a row (or column) and a step of the sum. */
+export interface Operand {
+  readonly value: LExpr;
+  /** Names of the counters (and others) it depends on. */
+  readonly depends: ReadonlySet<string>;
+}
+
+export interface Contraction {
+  readonly batch: readonly Axis[];
+  readonly rows: readonly Axis[];
+  readonly columns: readonly Axis[];
+  readonly steps: readonly Axis[];
+  readonly left: Operand;
+  readonly right: Operand;
+  readonly sum: Local;
+  /** Element type in which the tile multiplies and packs. */
+  readonly type: DType;
+  /** What becomes of each sum. */
+  readonly finish: readonly Sched[];
+}
+
+/** Fewer rows, columns or steps than this do not pay for packing. */
+const LEAST = { rows: 3, columns: 3, steps: 4, work: 4096 };
+
+/** Type whose tile sums a type: narrow floats are summed as float32. Undefined for what is no element. */
+const tileType = (type: ScalarType): DType | undefined => {
+  if (type === 'index') return undefined;
+  const { kind, bits } = dtypeInfo(type);
+  return kind === 'float' && bits < 32 ? 'float32' : type;
+};
+
+/** The axis whose neighbours lie side by side in the result, if one is known to. */
+const contiguousAxis = (finish: readonly Stmt[], axes: readonly Axis[]): Axis | undefined => {
+  for (const s of finish) if (s.kind === 'store') return axes.find((a) => coefficientOf(s.at, a.v.name) === 1);
+  return undefined;
+};
+
+/** The contraction a parallel nest calculates; undefined if it is none, or too small to be treated as one. */
+export const contractionOf = (s: Stmt, target: Target): Contraction | undefined => {
+  const found = matchContraction(s);
+  const type = found && tileType(found.type);
+  if (!found || !type || !target.tileTypes.has(type)) return undefined;
+  const { axes, reduce: steps, sum, finish } = found;
+  const [a, b] = [found.a, found.b].map((value): Operand => ({ value, depends: localsOf(value) })) as [Operand, Operand];
+  const only = (x: Operand, y: Operand): Axis[] => axes.filter((v) => x.depends.has(v.v.name) && !y.depends.has(v.v.name));
+  const [ofA, ofB] = [only(a, b), only(b, a)];
+  const batch = axes.filter((v) => !ofA.includes(v) && !ofB.includes(v));
+  const contiguous = contiguousAxis(finish, axes);
+  const swap = contiguous !== undefined && ofA.includes(contiguous);
+  const [rows, columns, left, right] = swap ? [ofB, ofA, b, a] : [ofA, ofB, a, b];
+  const [m, n, depth] = [extentOf(rows), extentOf(columns), extentOf(steps)];
+  if (m < LEAST.rows || n < LEAST.columns || depth < LEAST.steps || m * n * depth < LEAST.work) return undefined;
+  return { batch, rows, columns, steps, left, right, sum, type, finish: toSched(finish) };
+};

@@ -1,0 +1,133 @@
+/**
+ * Scheduling: a lowered program → stages in scheduled loop IR, each a function of its own when it is
+ * rendered. Contractions become packed tiles, guards of windows loop bounds, long sums several
+ * chains; index arithmetic moves out of loops again at the end. What depends on constants alone
+ * becomes a stage that runs once.
+ */
+import type { Buffer, Local, Program, Stmt } from '../loops.ts';
+import { clipReductions, splitInterior } from './clip.ts';
+import { contractionOf } from './contraction.ts';
+import { moveInvariants } from './invariants.ts';
+import { buffersOf, type Sched, type Target } from './ir.ts';
+import { jamReductions, unrollShort } from './jam.ts';
+import { normalize, toSched } from './normalize.ts';
+import { splitReductions } from './partial-sums.ts';
+import { simplify } from './simplify.ts';
+import { tileContraction } from './tiles.ts';
+
+/** What runs: stages, and loops around stages that must run in order (recurrences). */
+export type Entry =
+  | { readonly kind: 'stage'; readonly body: readonly Sched[] }
+  | { readonly kind: 'loop'; readonly counter: Local; readonly extent: number; readonly body: readonly Entry[] };
+
+export interface ScheduledProgram {
+  readonly inputs: readonly Buffer[];
+  readonly outputs: readonly Buffer[];
+  /** Every buffer of its own, those of tiles included. */
+  readonly temps: readonly Buffer[];
+  /** Runs once, before the first run: what is calculated from constants alone. */
+  readonly once: readonly Entry[];
+  readonly entries: readonly Entry[];
+  readonly work: number;
+}
+
+/** What will be a stage, and loops around stages, before anything is scheduled. */
+type Group =
+  | { readonly kind: 'stage'; readonly body: readonly Stmt[] }
+  | { readonly kind: 'loop'; readonly counter: Local; readonly extent: number; readonly body: readonly Group[] };
+
+const hasParallel = (stmts: readonly Stmt[]): boolean =>
+  stmts.some((s) => (s.kind === 'for' ? s.parallel || hasParallel(s.body) : s.kind === 'if' && (hasParallel(s.then) || hasParallel(s.otherwise))));
+
+/** Statements of one level: a parallel loop is a stage, a loop that holds some is a loop around stages, the rest runs in one piece with its neighbours. */
+const group = (stmts: readonly Stmt[]): Group[] => {
+  const out: Group[] = [];
+  let piece: Stmt[] = [];
+  const flush = (): void => {
+    if (piece.length) out.push({ kind: 'stage', body: piece });
+    piece = [];
+  };
+  for (const s of stmts) {
+    if (s.kind === 'for' && s.parallel) {
+      flush();
+      out.push({ kind: 'stage', body: [s] });
+    } else if (s.kind === 'for' && hasParallel(s.body)) {
+      flush();
+      out.push({ kind: 'loop', counter: s.v, extent: s.extent, body: group(s.body) });
+    } else piece.push(s);
+  }
+  flush();
+  return out;
+};
+
+class Scheduling {
+  /** Packing of what is constant. */
+  readonly packing: Entry[] = [];
+  readonly temps: Buffer[];
+  readonly #target: Target;
+  readonly #constants: ReadonlySet<Buffer>;
+
+  constructor(temps: readonly Buffer[], target: Target, constants: ReadonlySet<Buffer>) {
+    this.temps = [...temps];
+    this.#target = target;
+    this.#constants = constants;
+  }
+
+  entry(g: Group): Entry {
+    if (g.kind === 'loop') return { ...g, body: g.body.map((x) => this.entry(x)) };
+    return { kind: 'stage', body: finished(this.#body(g.body)) };
+  }
+
+  #body(body: readonly Stmt[]): Sched[] {
+    const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target) : undefined;
+    if (!contraction) return splitReductions(jamReductions(unrollShort(clipReductions(toSched(body).flatMap(splitInnermost), new Map())), this.#target.jam));
+    const tiled = tileContraction(contraction, this.#target, (b) => this.#constants.has(b));
+    this.temps.push(...tiled.temps);
+    this.packing.push(...tiled.once.map((s): Entry => ({ kind: 'stage', body: finished([s]) })));
+    return this.#target.lanes === 1 ? unrollShort(tiled.body) : [...tiled.body];
+  }
+}
+
+const finished = (body: readonly Sched[]): Sched[] => moveInvariants(simplify(body));
+
+/** Splits the innermost parallel loop where guards hold throughout its inside. */
+const splitInnermost = (s: Sched): Sched[] => {
+  if (s.kind !== 'for' || !s.parallel) return [s];
+  if (!s.body.some((x) => x.kind === 'for' && x.parallel)) return splitInterior(s, new Map());
+  return [{ ...s, body: s.body.flatMap(splitInnermost) }];
+};
+
+/** Stages whose inputs are constant (or made of constants) and that alone write their outputs. */
+const separateOnce = (entries: readonly Group[], constants: ReadonlySet<Buffer>): { once: Group[]; rest: Group[]; known: ReadonlySet<Buffer> } => {
+  const touched = (e: Group): { reads: Set<Buffer>; writes: Set<Buffer> } => {
+    if (e.kind === 'stage') return buffersOf(toSched(e.body));
+    const all = e.body.map(touched);
+    return { reads: new Set(all.flatMap((x) => [...x.reads])), writes: new Set(all.flatMap((x) => [...x.writes])) };
+  };
+  const writers = new Map<Buffer, number>();
+  const use = entries.map(touched);
+  for (const { writes } of use) for (const b of writes) writers.set(b, (writers.get(b) ?? 0) + 1);
+  const known = new Set(constants);
+  const once: Group[] = [];
+  const rest: Group[] = [];
+  entries.forEach((e, i) => {
+    const { reads, writes } = use[i]!;
+    const fixed = [...reads].every((b) => known.has(b) || writes.has(b)) && [...writes].every((b) => b.role === 'temp' && writers.get(b) === 1);
+    if (fixed) for (const b of writes) known.add(b);
+    (fixed ? once : rest).push(e);
+  });
+  return { once, rest, known };
+};
+
+/**
+ * @param constants input buffers whose contents are the same at every run.
+ */
+export const scheduleProgram = (program: Program, target: Target, constants: ReadonlySet<Buffer>): ScheduledProgram => {
+  const { once, rest, known } = separateOnce(group(normalize(program.body)), constants);
+  const scheduling = new Scheduling(program.temps, target, known);
+  const [early, entries] = [once, rest].map((list) => list.map((e) => scheduling.entry(e)));
+  return {
+    inputs: program.inputs, outputs: program.outputs, temps: scheduling.temps,
+    once: [...early!, ...scheduling.packing], entries: entries!, work: program.work,
+  };
+};
