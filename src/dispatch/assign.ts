@@ -7,10 +7,10 @@
 import { allOn, alongTree, cheapestEach, settle } from './assign-starts.ts';
 import { costOf, type AssignmentProblem } from './cost.ts';
 
-/** Above this many nodes only territories and patches are moved: each labelling costs a pass over the graph. */
-const SMALL = 96;
-/** Nodes looked at in all, over all labellings. */
-const NODE_BUDGET = 200_000;
+/** Up to this many nodes every start is improved; beyond, the best one is. */
+const SMALL = 24;
+/** Nodes looked at in all, over all labellings: each costs a pass over the graph. */
+const NODE_BUDGET = 100_000;
 
 /** Connected sets of nodes that session `s` could run and that are not labelled `s` yet, the most promising first. */
 const patches = ({ inputs, options }: AssignmentProblem, labels: readonly number[], s: number): number[][] => {
@@ -78,8 +78,7 @@ class Search {
     for (let moved = true; moved && this.#left > 0; ) {
       moved = false;
       for (let s = 0; s < sessions.length; s++) moved = this.#territories(s) || moved;
-      if (this.labels.length > SMALL) continue;
-      for (let v = 0; v < this.labels.length; v++) for (const s of options[v]!.keys()) moved = this.#neighbours(v, s) || moved;
+      for (let v = 0; v < this.labels.length && this.#left > 0; v++) for (const s of options[v]!.keys()) moved = this.#neighbours(v, s) || moved;
     }
     return this;
   }
@@ -93,8 +92,8 @@ export const assign = (problem: AssignmentProblem): number[] => {
   if (problem.options.every((of) => of.size === 1)) return cheapest;
   const tree = alongTree(problem);
   const starts = [cheapest, tree, settle(problem, tree), ...problem.sessions.map((_, s) => allOn(problem, cheapest, s))];
-  const passes = Math.max(16, Math.floor(NODE_BUDGET / n));
+  const passes = Math.max(16, Math.floor(NODE_BUDGET / n / (n <= SMALL ? starts.length : 1)));
   const better = (a: Search, b: Search): Search => (b.cost < a.cost ? b : a);
-  if (n <= SMALL) return starts.map((start) => new Search(problem, start, passes).improve()).reduce(better).labels;
-  return starts.map((start) => new Search(problem, start, passes)).reduce(better).improve().labels;
+  const searches = starts.map((start) => new Search(problem, start, passes));
+  return n <= SMALL ? searches.map((s) => s.improve()).reduce(better).labels : searches.reduce(better).improve().labels;
 };

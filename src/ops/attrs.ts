@@ -68,7 +68,6 @@ export const optionalBigInts = (): AttrSpec<readonly bigint[] | undefined> =>
 export const optionalFloats = (): AttrSpec<readonly number[] | undefined> => spec<readonly number[] | undefined>('floats', false, undefined, (v: readonly number[]) => v);
 export const requiredFloats = (): AttrSpec<readonly number[]> => spec<readonly number[]>('floats', true, undefined, (v: readonly number[]) => v);
 export const optionalStrings = (): AttrSpec<readonly string[] | undefined> => spec<readonly string[] | undefined>('strings', false, undefined, (v: readonly string[]) => v);
-export const requiredStrings = (): AttrSpec<readonly string[]> => spec<readonly string[]>('strings', true, undefined, (v: readonly string[]) => v);
 export const optionalTensor = (): AttrSpec<Tensor | undefined> => spec<Tensor | undefined>('tensor', false, undefined, (v: Tensor) => v);
 export const requiredTensor = (): AttrSpec<Tensor> => spec<Tensor>('tensor', true, undefined, (v: Tensor) => v);
 export const graph = (): AttrSpec<Graph> => spec<Graph>('graph', true, undefined, (v: Graph) => v);

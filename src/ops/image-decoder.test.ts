@@ -66,7 +66,8 @@ describe('ImageDecoder', () => {
   });
 
   it('says what it cannot decode, and takes no memory on a claim', () => {
-    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WEBPVP8 ')]))).toBe('FLAGOS_E_UNSUPPORTED: cannot decode WebP images');
+    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WEBPANIM'), 0, 0, 0, 0]))).toBe('FLAGOS_E_UNSUPPORTED: cannot decode animated WebP images');
+    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WAVE')]))).toBe("FLAGOS_E_UNSUPPORTED: cannot decode a RIFF file of kind 'WAVE'");
     expect(errorOf(() => decode(bitmap(1, 1, 24, 4, [], [0, 0, 0])))).toContain('FLAGOS_E_UNSUPPORTED');
     expect(errorOf(() => decode(bitmap(100_000, 100_000, 24, 0, [], [])))).toContain('FLAGOS_E_LIMIT');
     expect(decode(bitmap(8000, 8000, 24, 0, [], [])).dims).toEqual([0, 0, 3]);

@@ -74,7 +74,7 @@ describe('reasons', () => {
     });
     expect(reasonOf(examine(sequence))).toBe('DTYPE');
     const unknown = region([node('y = Neg x')], { inputs: { x: undefined }, outputs: { y: undefined } });
-    expect(reasonOf(examine(unknown))).toBe('DTYPE');
+    expect(reasonOf(examine(unknown))).toBe('SHAPE_UNKNOWN');
   });
 
   it('VERSION: forms it does not know, and nodes that cannot stand in one model', () => {

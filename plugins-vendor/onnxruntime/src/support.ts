@@ -220,7 +220,8 @@ export const examine = (region: Region): Examined => {
   const scope = new Scope(region, region.constants);
   for (const { name } of region.inputs) {
     const type = scope.type(name);
-    if (type?.kind !== 'tensor' || !boundaryTypes.has(type.dtype))
+    if (!type) return refusal('SHAPE_UNKNOWN', `the type of '${name}' is not known yet`);
+    if (type.kind !== 'tensor' || !boundaryTypes.has(type.dtype))
       return refusal('DTYPE', `onnxruntime's JavaScript API takes no ${describeType(type)} ('${name}')`);
   }
   const versions: Versions = new Map([['', -1]]);

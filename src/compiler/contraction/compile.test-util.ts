@@ -80,7 +80,7 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
         return { out, call: () => void (held.length && run!(addresses, p, parallel)) };
       };
       return {
-        source, stages: source.match(/mk_\w+\[vectors/g)?.length ?? 0,
+        source, stages: source.match(/i64\* next = /g)?.length ?? 0,
         run(data) {
           const { out, call } = open(data);
           call();

@@ -5,6 +5,7 @@
 import type { Buffer, Stmt } from '../loops.ts';
 import type { Scheduled } from '../lower.ts';
 import { valueType } from '../render/c.ts';
+import { directBytes, directOf, directStage } from './few-rows.ts';
 import { matchContraction } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { packedBytes, planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
@@ -38,7 +39,7 @@ class Scheduling {
     if (!tile || work < WORTH_IT || steps < FEW_STEPS) return undefined;
     const plan = planContraction(c, tile, this.#around);
     // Without columns every packed element is used once.
-    return sizeOfAxes(plan.columns) < 2 || (sizeOfAxes(plan.rows) < 2 && plan.packing !== 'once') ? undefined : plan;
+    return sizeOfAxes(plan.columns) < 2 || (sizeOfAxes(plan.rows) < 2 && plan.packing !== 'once' && !directOf(plan)) ? undefined : plan;
   }
 
   /** `before`: where what does not depend on the loops around may run. */
@@ -55,6 +56,11 @@ class Scheduling {
   }
 
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {
+    const direct = directOf(plan);
+    if (direct) {
+      out.push(directStage(plan, direct, this.#temp(directBytes(plan, direct), false)));
+      return;
+    }
     const packed = plan.packing === 'within' ? undefined : this.#temp(packedBytes(plan), plan.packing === 'once');
     if (packed) {
       const stage = packStage(plan, packed);

@@ -11,7 +11,7 @@ import { clipHelper, eachIndex } from './text.ts';
 import { microKernels, transposer } from './tile.ts';
 import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
 
-type Call = Extract<Stmt, { kind: 'call' }>;
+export type Call = Extract<Stmt, { kind: 'call' }>;
 
 const LINE = 64;
 const lines = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
@@ -37,7 +37,7 @@ export const scratchOf = (p: Plan): Scratch => {
   return { zeros: 0, pointers: zeros, copies: zeros + pointers, panels: zeros + pointers + copies, bytes: zeros + pointers + copies + panels + LINE };
 };
 
-const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, pad: string): void => splitIndex(w, flat, axes, axes.map((a) => w.name(a.v)), pad);
+export const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, pad: string): void => splitIndex(w, flat, axes, axes.map((a) => w.name(a.v)), pad);
 
 /** Row-major position among some of the axes that are being counted. */
 const positionAmong = (w: StageWriter, axes: readonly Axis[]): string => axes.reduce((e, a) => (e === '' ? w.name(a.v) : `(${e}) * ${w.param(a.extent)} + ${w.name(a.v)}`), '') || '0';
@@ -70,8 +70,11 @@ const writeRowPointers = (w: StageWriter, p: Plan, at: RowPlace, pad: string): v
   else writeEvaluatedRows(w, p.a, p.reduce, at, pad);
 };
 
-/** Results of one tile, each through the finishing statements. */
-const writeFinish = (w: StageWriter, p: Plan, pad: string): void => {
+/**
+ * Results of one tile, each through the finishing statements.
+ * @param width of most tiles, for a loop of its own.
+ */
+export const writeFinish = (w: StageWriter, p: Plan, width: number | undefined, pad: string): void => {
   const { rows, columns, stmts, along } = p.finish;
   const { sum } = p.contraction;
   const body = (row: string, column: string, q: string): void => {
@@ -79,9 +82,9 @@ const writeFinish = (w: StageWriter, p: Plan, pad: string): void => {
     w.block(stmts, q);
   };
   if (along === 'columns') {
-    eachIndex(w, rows, 'm0', 'mr', undefined, 'm', pad, (row, q) => eachIndex(w, columns, 'n0', 'wide', p.tile.columns, 'n', q, (column, r) => body(row, column, r)));
+    eachIndex(w, rows, 'm0', 'mr', undefined, 'm', pad, (row, q) => eachIndex(w, columns, 'n0', 'wide', width, 'n', q, (column, r) => body(row, column, r)));
   } else {
-    eachIndex(w, columns, 'n0', 'wide', undefined, 'n', pad, (column, q) => eachIndex(w, rows, 'm0', 'mr', p.tile.rows, 'm', q, (row, r) => body(row, column, r)));
+    eachIndex(w, columns, 'n0', 'wide', undefined, 'n', pad, (column, q) => eachIndex(w, rows, 'm0', 'mr', width && p.tile.rows, 'm', q, (row, r) => body(row, column, r)));
   }
 };
 
@@ -93,14 +96,11 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
   const [m, steps, tiles, panels, runs] = [sizeOfAxes(p.rows), sizeOfAxes(p.reduce), tilesOf(p), panelsOf(p), runCount(p)];
   const size = steps * tile.columns;
   const count = sizeOfAxes(p.batch) * jobs.rowParts * jobs.columnParts;
-  const part = (of: number, parts: number, which: string, next: string): string => (parts === 1 ? (next ? `${of}` : '0') : `${of} * (${which}${next}) / ${parts}`);
-  void part;
   const write = (w: StageWriter): void => {
-    const [M, SIZE, TILES, PANELS, RP, CP, RUNS] = [m, size, tiles, panels, jobs.rowParts, jobs.columnParts, runs].map((x) => w.param(x));
+    const [SIZE, TILES, PANELS, RP, CP, RUNS] = [size, tiles, panels, jobs.rowParts, jobs.columnParts, runs].map((x) => w.param(x));
     // Rows are dealt evenly: no tile is much lower than the others.
     const [low, over] = [w.param(Math.floor(m / tiles)), w.param(m % tiles)];
     const tileRows = `const i64 m0 = t * ${low} + min_i64(t, ${over}), mr = ${low} + (t < ${over});`;
-    void M;
     w.push(`  ${T} tile[${tile.rows * tile.columns}] __attribute__((aligned(${tile.vectorBytes})));`);
     w.push(`  uint8_t* own = ${w.buffer(scratch)} + lo * ${w.param(space.bytes)};`);
     w.push(`  ${T}* const zeros = (${T}*)own; (void)zeros;`);
@@ -136,7 +136,7 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push(`          ${tileRows}`);
     const [length, stride] = p.a.kind === 'runs' ? [p.a.length, p.a.stride] : [steps, 1];
     w.push(`          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, ${tile.columns}, tile);`);
-    writeFinish(w, p, '          ');
+    writeFinish(w, p, tile.columns, '          ');
     w.push('        }');
     w.push('      }');
     w.push('    }');

@@ -57,7 +57,7 @@ ${streams > 1 ? `    for (; k >= ${streams}; k -= ${streams}) {
 };
 
 /** Vector types of an element type. `U_` may stand anywhere in memory and alias its elements. */
-const vectorTypes = ({ type: T, bytes, vectorBytes }: Tile): string =>
+export const vectorTypes = ({ type: T, bytes, vectorBytes }: Tile): string =>
   `typedef ${T} V_${T} __attribute__((vector_size(${vectorBytes}), may_alias));
 typedef ${T} U_${T} __attribute__((vector_size(${vectorBytes}), aligned(${bytes}), may_alias));`;
 

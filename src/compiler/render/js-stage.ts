@@ -129,7 +129,7 @@ export class StageWriter extends JsExpressions {
       'return function stage(b,p,c){',
       ...list(this.buffers.map((_, i) => `b${i}=b[${i}]`)),
       ...list([...this.#words].map((b) => `w${this.buffers.indexOf(b)}=rt.words(b[${this.buffers.indexOf(b)}])`)),
-      ...list(this.params.map((_, i) => `p${i}=p[${i}]`)),
+      ...list(this.params.map((n, i) => `p${i}=p[${i}]${Math.abs(n) < 2 ** 31 ? '|0' : ''}`)),
       ...list(this.counters.map((_, i) => `c${i}=c[${i}]`)),
       ...this.#lines,
       '};',

@@ -19,6 +19,8 @@ export const tileText = (dtype: DType): string => {
   return [
     `"use strict";// ${dtype}`,
     'return function tile(a,p,b,q,out,n){',
+    // Machine integers, whatever kind of number the caller's arithmetic gave.
+    'p|=0;q|=0;n|=0;',
     ...each((i, j) => `let s${i}${j}=0;`),
     `for(let k=0;k<n;k++,p+=${TILE_ROWS},q+=${TILE_COLUMNS}){`,
     `const ${range(TILE_COLUMNS).map((j) => `y${j}=b[q+${j}]`).join(',')};`,

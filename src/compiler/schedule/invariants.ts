@@ -5,21 +5,7 @@
  */
 import type { Buffer, LExpr, Local } from '../loops.ts';
 import { mapChildren } from '../loops.ts';
-import { buffersOf, constantOf, fresh, type For, type Let, type Sched } from './ir.ts';
-
-/** Structural key of an expression. */
-const keyOf = (e: LExpr): string => {
-  switch (e.kind) {
-    case 'const': return `${e.type === 'index' ? '' : e.type}${typeof e.value === 'bigint' ? `${e.value}n` : Object.is(e.value, -0) ? '-0' : String(e.value)}`;
-    case 'local': return e.name;
-    case 'read': return `${e.buffer.name}[${keyOf(e.at)}]`;
-    case 'unary': return `${e.op}(${keyOf(e.x)})`;
-    case 'cast': return `${e.type}${e.saturate ? '!' : ''}:(${keyOf(e.x)})`;
-    case 'bitcast': return `${e.type}?(${keyOf(e.x)})`;
-    case 'binary': return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
-    case 'select': return `(${keyOf(e.cond)} ? ${keyOf(e.a)} : ${keyOf(e.b)})`;
-  }
-};
+import { buffersOf, constantOf, fresh, keyOf, type For, type Let, type Sched } from './ir.ts';
 
 /** Whether an expression is sums and products of counters alone: safe to compute where it was not asked for. */
 const isTotal = (e: LExpr): boolean =>

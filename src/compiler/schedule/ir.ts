@@ -178,3 +178,17 @@ export const buffersOf = (stmts: readonly Sched[]): { reads: Set<Buffer>; writes
   eachExpression(stmts, (e) => eachNode(e, (n) => n.kind === 'read' && reads.add(n.buffer)));
   return { reads, writes };
 };
+
+/** Structural key of an expression. */
+export const keyOf = (e: LExpr): string => {
+  switch (e.kind) {
+    case 'const': return `${e.type === 'index' ? '' : e.type}${typeof e.value === 'bigint' ? `${e.value}n` : Object.is(e.value, -0) ? '-0' : String(e.value)}`;
+    case 'local': return e.name;
+    case 'read': return `${e.buffer.name}[${keyOf(e.at)}]`;
+    case 'unary': return `${e.op}(${keyOf(e.x)})`;
+    case 'cast': return `${e.type}${e.saturate ? '!' : ''}:(${keyOf(e.x)})`;
+    case 'bitcast': return `${e.type}?(${keyOf(e.x)})`;
+    case 'binary': return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
+    case 'select': return `(${keyOf(e.cond)} ? ${keyOf(e.a)} : ${keyOf(e.b)})`;
+  }
+};

@@ -1,6 +1,6 @@
 /** How positions depend on loop counters. */
 import { mapChildren, type LExpr } from '../loops.ts';
-import { at, constantOf, k } from './ir.ts';
+import { at, constantOf, k, keyOf } from './ir.ts';
 
 /** Names of locals whose values change with a counter (or other local): itself, and what is computed from it. */
 export type Varying = ReadonlySet<string>;
@@ -46,4 +46,32 @@ export const without = (e: LExpr, v: string): LExpr => {
   if (e.op !== 'mul') return e;
   const n = constantOf(b);
   return n === undefined ? at.mul(b, constantOf(a)!) : at.mul(a, n);
+};
+
+/** A sum: constant + Σ coefficient · atom, where an atom is a counter or something that is no sum itself. */
+export interface Linear {
+  readonly constant: number;
+  readonly terms: readonly { readonly coefficient: number; readonly atom: LExpr }[];
+}
+
+export const linearOf = (e: LExpr): Linear => {
+  const terms = new Map<string, { coefficient: number; atom: LExpr }>();
+  let constant = 0;
+  const add = (x: LExpr, factor: number): void => {
+    const n = constantOf(x);
+    if (n !== undefined) constant += n * factor;
+    else if (x.kind === 'binary' && x.type === 'index' && (x.op === 'add' || x.op === 'sub')) {
+      add(x.a, factor);
+      add(x.b, x.op === 'add' ? factor : -factor);
+    } else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.b) !== undefined) add(x.a, factor * constantOf(x.b)!);
+    else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.a) !== undefined) add(x.b, factor * constantOf(x.a)!);
+    else {
+      const key = keyOf(x);
+      const known = terms.get(key);
+      if (known) known.coefficient += factor;
+      else terms.set(key, { coefficient: factor, atom: x });
+    }
+  };
+  add(e, 1);
+  return { constant, terms: [...terms.values()].filter((t) => t.coefficient !== 0) };
 };

@@ -1,46 +1,99 @@
 /**
  * What is decided by the ranges of loop counters: guards that always hold (or never) go, and
- * divisions of what cannot be negative become the machine's own, which round toward zero.
+ * divisions of what cannot be negative become the machine's own, which round toward zero. Sums are
+ * ordered from outer counters to inner ones, so that what is known outside stands together in front.
  */
 import type { LExpr } from '../loops.ts';
 import { mapChildren } from '../loops.ts';
 import { conjunction, conjuncts } from './guards.ts';
-import { mapExpressions, type Sched } from './ir.ts';
+import { at, k, mapExpressions, type Sched } from './ir.ts';
+import { linearOf } from './linear.ts';
 import { decide, rangeOf, type Range, type Ranges } from './ranges.ts';
 
-const simplifyExpr = (e: LExpr, ranges: Ranges): LExpr => {
+/** How far inside the innermost counter of an expression is: `ranges` is filled from the outside in. */
+const depthOf = (e: LExpr, depths: ReadonlyMap<string, number>): number => {
+  if (e.kind === 'const') return -1;
+  if (e.kind === 'local') return depths.get(e.name) ?? -1;
+  let depth = -1;
+  mapChildren(e, (c) => {
+    depth = Math.max(depth, depthOf(c, depths));
+    return c;
+  });
+  return depth;
+};
+
+interface Known {
+  readonly ranges: Ranges;
+  readonly depths: ReadonlyMap<string, number>;
+}
+
+/** The same sum, outer terms first, constant last. */
+const ordered = (e: LExpr, known: Known): LExpr => {
+  const { constant, terms } = linearOf(e);
+  const sorted = terms
+    .map((t) => ({ ...t, atom: simplifyExpr(t.atom, known) }))
+    .map((t) => ({ ...t, depth: depthOf(t.atom, known.depths) }))
+    .sort((a, b) => a.depth - b.depth);
+  const positive = sorted.findIndex((t) => t.coefficient > 0);
+  // Starting with what is added avoids "0 - x".
+  const first = positive > 0 && sorted[positive]!.depth === sorted[0]!.depth ? sorted.splice(positive, 1) : [];
+  const sum = [...first, ...sorted].reduce<LExpr>((total, { coefficient, atom }) => (coefficient < 0 ? at.sub(total, at.mul(atom, -coefficient)) : at.add(total, at.mul(atom, coefficient))), k(0));
+  return constant < 0 && sum.kind !== 'const' ? at.sub(sum, k(-constant)) : at.add(sum, k(constant));
+};
+
+const simplifyExpr = (e: LExpr, known: Known): LExpr => {
+  const { ranges } = known;
   if (e.kind === 'const' || e.kind === 'local') return e;
   if (e.kind === 'select') {
-    const all = conjuncts(e.cond).map((c) => ({ c, known: decide(c, ranges) }));
-    if (all.some((x) => x.known === false)) return simplifyExpr(e.b, ranges);
-    const cond = conjunction(all.flatMap((x) => (x.known ? [] : [x.c])));
-    if (!cond) return simplifyExpr(e.a, ranges);
-    return { ...e, cond: simplifyExpr(cond, ranges), a: simplifyExpr(e.a, ranges), b: simplifyExpr(e.b, ranges) };
+    const all = conjuncts(e.cond).map((c) => ({ c, decided: decide(c, ranges) }));
+    if (all.some((x) => x.decided === false)) return simplifyExpr(e.b, known);
+    const cond = conjunction(all.flatMap((x) => (x.decided ? [] : [x.c])));
+    if (!cond) return simplifyExpr(e.a, known);
+    return { ...e, cond: simplifyExpr(cond, known), a: simplifyExpr(e.a, known), b: simplifyExpr(e.b, known) };
   }
-  const made = mapChildren(e, (c) => simplifyExpr(c, ranges));
-  if (made.kind !== 'binary' || made.type !== 'index' || (made.op !== 'floordiv' && made.op !== 'floormod')) return made;
+  if (e.type === 'index' && e.kind === 'binary' && (e.op === 'add' || e.op === 'sub' || e.op === 'mul')) {
+    const { constant, terms } = linearOf(e);
+    const [only] = terms;
+    const isAtom = terms.length === 1 && constant === 0 && only!.coefficient === 1 && only!.atom === e;
+    return isAtom ? mapChildren(e, (c) => simplifyExpr(c, known)) : ordered(e, known);
+  }
+  const made = mapChildren(e, (c) => simplifyExpr(c, known));
+  if (made.kind !== 'binary' || made.a.type !== 'index') return made;
+  if (made.type !== 'index') return made;
   const [a, b] = [rangeOf(made.a, ranges), rangeOf(made.b, ranges)];
+  if (made.op === 'min') return a[1] <= b[0] ? made.a : b[1] <= a[0] ? made.b : made;
+  if (made.op === 'max') return a[0] >= b[1] ? made.a : b[0] >= a[1] ? made.b : made;
+  if (made.op !== 'floordiv' && made.op !== 'floormod') return made;
   if (!(a[0] >= 0 && b[0] > 0 && b[0] === b[1])) return made;
-  if (a[1] < b[0]) return made.op === 'floormod' ? made.a : { kind: 'const', type: 'index', value: 0 };
+  if (a[1] < b[0]) return made.op === 'floormod' ? made.a : k(0);
   // Beyond 31 bits a number is not a machine integer in every language.
   return a[1] < 2 ** 31 && b[0] < 2 ** 31 ? { ...made, op: made.op === 'floordiv' ? 'div' : 'rem' } : made;
 };
 
-export const simplify = (stmts: readonly Sched[], known: Ranges = new Map()): Sched[] => {
-  const ranges = new Map(known);
+const inside = (stmts: readonly Sched[], outer: Known): Sched[] => {
+  const [ranges, depths] = [new Map(outer.ranges), new Map(outer.depths)];
+  const known: Known = { ranges, depths };
+  const define = (name: string, range: Range): void => {
+    ranges.set(name, range);
+    depths.set(name, depths.size);
+  };
   return stmts.flatMap((s): Sched[] => {
     if (s.kind === 'for') {
-      const [from, to] = [simplifyExpr(s.from, ranges), simplifyExpr(s.to, ranges)];
+      const [from, to] = [simplifyExpr(s.from, known), simplifyExpr(s.to, known)];
       const range: Range = [rangeOf(from, ranges)[0], rangeOf(to, ranges)[1] - 1];
-      return [{ ...s, from, to, body: simplify(s.body, new Map([...ranges, [s.v.name, range]])) }];
+      const body: Known = { ranges: new Map([...ranges, [s.v.name, range]]), depths: new Map([...depths, [s.v.name, depths.size]]) };
+      return [{ ...s, from, to, body: inside(s.body, body) }];
     }
     if (s.kind === 'if') {
-      const decided = decide(s.cond, ranges);
-      if (decided !== undefined) return simplify(decided ? s.then : s.otherwise, ranges);
-      return [{ ...s, cond: simplifyExpr(s.cond, ranges), then: simplify(s.then, ranges), otherwise: simplify(s.otherwise, ranges) }];
+      const decided = conjuncts(s.cond).map((c) => decide(c, ranges));
+      if (decided.includes(false)) return inside(s.otherwise, known);
+      if (decided.every((d) => d === true)) return inside(s.then, known);
+      return [{ ...s, cond: simplifyExpr(s.cond, known), then: inside(s.then, known), otherwise: inside(s.otherwise, known) }];
     }
-    const [made] = mapExpressions([s], (e) => simplifyExpr(e, ranges));
-    if (made!.kind === 'let' && made!.local.type === 'index') ranges.set(made!.local.name, rangeOf(made!.value, ranges));
+    const [made] = mapExpressions([s], (e) => simplifyExpr(e, known));
+    if (made!.kind === 'let' && made!.local.type === 'index') define(made!.local.name, rangeOf(made!.value, ranges));
     return [made!];
   });
 };
+
+export const simplify = (stmts: readonly Sched[]): Sched[] => inside(stmts, { ranges: new Map(), depths: new Map() });

@@ -110,13 +110,14 @@ class Tiling {
     const at0 = origin.get(innermost.v.name)!;
     const placed = (l: LExpr) => (e: LExpr): LExpr => substitute(e, new Map([...origin, [innermost.v.name, at.add(at0, l)]]));
     const inRow: LExpr = { kind: 'binary', type: 'bool', op: 'le', a: at.add(at0, k(width)), b: k(innermost.extent) };
-    const ends = guards.flatMap((g) => (coefficientOf(slackOf(g)!, innermost.v.name) === 0 ? [placed(k(0))(g)] : [placed(k(0))(g), placed(k(width - 1))(g)]));
+    // A condition that grows along the axis holds everywhere if it does where it is least.
+    const ends = guards.map((g) => placed(k(coefficientOf(slackOf(g)!, innermost.v.name)! < 0 ? width - 1 : 0))(g));
     const value = unguarded(operand.value);
     const l = fresh('index', 'l');
     const stmts: Sched[] = this.#target.lanes > 1
       ? [{ kind: 'for', v: l, from: k(0), to: k(width), parallel: true, lanes: true, body: [lane(l, value, placed(l))] }]
       : Array.from({ length: width }, (_, i) => lane(k(i), value, placed(k(i))));
-    return { cond: conjunction([...(innermost.extent % width === 0 && axes.length >= 1 ? [] : [inRow]), ...ends]) ?? inRow, stmts };
+    return { cond: conjunction([...(innermost.extent % width === 0 ? [] : [inRow]), ...ends]) ?? inRow, stmts };
   }
 
   schedule(): Tiled {

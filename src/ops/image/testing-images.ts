@@ -1,5 +1,5 @@
 /**
- * Small images for tests, and what Pillow 13 (libjpeg-turbo 3.2) makes of them in RGB: width, height, and
+ * Small images for tests, and what Pillow 13 (libjpeg-turbo 3.2, libwebp 1.6) makes of them in RGB: width, height, and
  * the FNV-1a hash of the bytes.
  */
 export const images: readonly { readonly name: string; readonly base64: string; readonly width: number; readonly height: number; readonly hash: number }[] = [
@@ -98,5 +98,37 @@ export const images: readonly { readonly name: string; readonly base64: string; 
     name: 'PPM', width: 7, height: 3, hash: 0x5284a5c8,
     base64:
       'UDYKNyAzCjI1NQqu+//i///w/////9z//9///7f/76qw///C//ns//////b//9H//8H/87ya//+4//zf//j//8///8f//Ljw264=',
+  },
+  {
+    name: 'WebP, lossy', width: 34, height: 20, hash: 0xb83c30f1,
+    base64:
+      'UklGRsQAAABXRUJQVlA4ILgAAACwBgCdASoiABQAPxFyrlAsJqQiqq35gCIJbACdMwS3oL60ECFwE6bJoi23HA5lMSnTntPTjmcv2xhBJgFzoAD+6o/N9+Hz' +
+      '8iRH8Lm+AXkdp7qWc0RcrULG1xKuivSZdIyKLe1r/cc+kazfBO/MmINEMaDD0EJgFdsTxZZQw0DP/6OAiDJRuIwEDi4O+8Z2JTpn08rfaxSmEDiHYDi522CB' +
+      'jsnMhH4QjWQOQPzIhoCpO+UxKyBXuAAA',
+  },
+  {
+    name: 'WebP, lossy, sharp', width: 19, height: 9, hash: 0x1597106d,
+    base64:
+      'UklGRuYAAABXRUJQVlA4INoAAAAwBQCdASoTAAkAPjEUiEKiISEYBAAgAwS1AE6ZQYweAC8AN5iIi0YHd1+wQnKf6TD1wAD+/4cJ19Sm+BGc9AkJBtwm6Mup' +
+      'aG8nhc4X80eHXZftTzbmz7VVMzG+VnvEfUa1fbbVg0NM5NYrvC5K/VKhgiUdjS8EWy94P1garloE0//Q7k9tiCP/C/mD8B5P+frFR/6et3Iypof7e/tNxRLq' +
+      'lNaWznzLu4FFvWL7rQ0bCO03eWiSabdPh7i//pUkresv929AH/9B6x0X/F//zZ5Zfv/8m//jyAAAAA==',
+  },
+  {
+    name: 'WebP, lossless', width: 7, height: 3, hash: 0x5284a5c8,
+    base64:
+      'UklGRloAAABXRUJQVlA4TE0AAAAvBoAAAFDUNpLDH+OCqM8rpqEkkiTHv4UTcfXw8RtJODpotrFtJeq/FSx1jQgZcuuC9X39j5Ow4IPOQiaiQLtssGnk5QTU' +
+      'Vz+plEvFFwA=',
+  },
+  {
+    name: 'WebP, lossless palette', width: 7, height: 3, hash: 0x0d942290,
+    base64:
+      'UklGRkQAAABXRUJQVlA4TDcAAAAvBoAAAB+gpm0DppM/276lIRAg/J/58EEgQCT48V9gwcj8x+9YUgUUso0AScziPvTTjeh/iDMAAA==',
+  },
+  {
+    name: 'WebP, with opacity', width: 9, height: 9, hash: 0xfffa4944,
+    base64:
+      'UklGRroAAABXRUJQVlA4WAoAAAAQAAAACAAACAAAQUxQSFIAAAAA7Pj7//r56OHM6/fy/Pv4+d+u5/fy/fH16dzM3+Lp6u3x0cKytdjU2N2+s7l/urDH09W4' +
+      'pp9/kbCzorq0mZB7i5y3sKmbhINnmI2ho6yZmndjVlA4IEIAAADQAQCdASoJAAkAAsBMJaACdAELSviyIAD++aVD9BQdR6jFjNwSIbHqNrYYwjNkyPf/hfcy' +
+      'Ydk4y2VbytrH64M0AAA=',
   },
 ];
