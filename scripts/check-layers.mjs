@@ -31,7 +31,7 @@ const problems = [];
 for (const file of files(src)) {
   const from = relative(src, file).split('/');
   if (from.length === 1) continue;
-  const isTest = file.endsWith('.test.ts');
+  const isTest = /\.test(-util)?\.ts$/.test(file);
   const folder = from[0];
   if (!(folder in allowed)) problems.push(`src/${from.join('/')}: folder '${folder}' has no place in the order of layers`);
   for (const [, spec] of readFileSync(file, 'utf8').matchAll(/(?:^|\n)\s*(?:import|export)[^'"\n]*?(?:from\s*)?['"]([^'"]+)['"]/g)) {

@@ -16,6 +16,8 @@ export interface Buffer {
   readonly constant?: boolean;
   /** Workspace that keeps its contents from one run to the next: {@link Program.prepare} fills it. */
   readonly kept?: boolean;
+  /** The tensor's axes in the order they lie in memory, outermost first, where that is not their own order. */
+  readonly order?: readonly number[];
 }
 
 /** Writes one stage in a chip's language; what it refers to becomes its parameters. */

@@ -13,6 +13,7 @@ import { childrenOf, type Expr, type ReduceExpr, type ScalarType, type VarExpr }
 import { flattenLoops } from './flatten.ts';
 import { hoistIndexArithmetic } from './hoist.ts';
 import { ix, workOf, type Buffer, type LExpr, type Local, type Program, type Stmt } from './loops.ts';
+import { joinDigits, regroup, type Digit } from './digits.ts';
 import { takeInventory, type Inventory } from './materialize.ts';
 import { ComputeTensor, ConcatTensor, InputTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
 
@@ -53,23 +54,28 @@ const identityOf = (e: ReduceExpr): LExpr => {
 
 const combine = { sum: 'add', prod: 'mul', max: 'max', min: 'min', and: 'and', or: 'or' } as const;
 
+/** Tensors whose buffers may be laid out in any order: they are written element by element. */
+const canLayOut = (t: TensorExpr): boolean => t instanceof ComputeTensor || t instanceof ConcatTensor;
+
 class Lowering {
   readonly #inventory: Inventory;
   readonly #buffers = new Map<TensorExpr, Buffer>();
   readonly #done = new Set<ScanNode>();
+  readonly #layout: Layout;
   readonly temps: Buffer[] = [];
   /** Blocks being written: the program's, then one per scan being entered. */
   readonly #blocks: { stmts: Stmt[]; scan: ScanNode | undefined; vars: ReadonlyMap<string, LExpr> }[] = [{ stmts: [], scan: undefined, vars: new Map() }];
   #block: Stmt[] = this.#blocks[0]!.stmts;
   #names = 0;
 
-  constructor(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], readonly inputBuffers: readonly Buffer[], readonly outputBuffers: readonly Buffer[]) {
+  constructor(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], readonly inputBuffers: readonly Buffer[], readonly outputBuffers: readonly Buffer[], layout: Layout) {
     this.#inventory = takeInventory(outputs);
+    this.#layout = layout;
     inputs.forEach((t, i) => this.#buffers.set(t, inputBuffers[i]!));
     outputs.forEach((t, i) => {
       const buffer = outputBuffers[i]!;
-      // An output that is an input, a view, or another output is copied; anything else is written in place.
-      if (this.#buffers.has(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor) this.#copy(t, buffer);
+      // An output that is an input, a view, another output or laid out otherwise is copied; anything else is written in place.
+      if (this.#buffers.has(t) || layout(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor) this.#copy(t, buffer);
       else this.#materialize(t, buffer);
     });
   }
@@ -82,8 +88,8 @@ class Lowering {
     return { kind: 'local', type, name: `${hint}${this.#names++}` };
   }
 
-  #temp(dtype: DType, size: number): Buffer {
-    const buffer: Buffer = { name: `w${this.temps.length}`, dtype, size, role: 'temp' };
+  #temp(dtype: DType, size: number, order?: readonly number[]): Buffer {
+    const buffer: Buffer = { name: `w${this.temps.length}`, dtype, size, role: 'temp', ...(order ? { order } : {}) };
     this.temps.push(buffer);
     return buffer;
   }
@@ -98,25 +104,26 @@ class Lowering {
     return stmts;
   }
 
-  /** A loop nest over a shape; extents of 1 need no loop. */
-  #nest(shape: readonly number[], body: (at: LExpr[]) => void, parallel = true): void {
+  /** A loop nest over a shape, its axes outermost first in the order given; extents of 1 need no loop. */
+  #nest(shape: readonly number[], body: (at: LExpr[]) => void, parallel = true, order: readonly number[] = shape.map((_, d) => d)): void {
     const vars = shape.map((d) => (d === 1 ? undefined : this.#local('index', 'i')));
     let stmts = this.#collect(() => body(vars.map((v) => v ?? ix.k(0))));
-    for (let d = shape.length - 1; d >= 0; d--) {
+    for (const d of [...order].reverse()) {
       const v = vars[d];
       if (v) stmts = [{ kind: 'for', v, extent: shape[d]!, parallel, body: stmts }];
     }
     this.#block.push(...stmts);
   }
 
-  #position(at: readonly LExpr[], shape: readonly number[]): LExpr {
-    let e: LExpr = ix.k(0);
+  /** Position of an index in memory, where axes lie in the order given (their own, if none is). */
+  #position(at: readonly LExpr[], shape: readonly number[], order: readonly number[] = shape.map((_, d) => d)): LExpr {
+    const terms: Digit[] = [];
     let stride = sizeOf(shape);
-    for (let d = 0; d < shape.length; d++) {
+    for (const d of order) {
       stride = shape[d] === 0 ? 0 : stride / shape[d]!;
-      e = ix.add(e, ix.mul(at[d]!, stride));
+      terms.push({ e: at[d]!, stride });
     }
-    return e;
+    return joinDigits(terms).reduce((e, t) => ix.add(e, ix.mul(t.e, t.stride)), ix.k(0));
   }
 
   #scopeVars(): ReadonlyMap<string, LExpr> {
@@ -132,7 +139,7 @@ class Lowering {
       return this.#buffers.get(t)!;
     }
     if (t instanceof InputTensor) throw new FlagosError('FLAGOS_E_INTERNAL', `tensor '${t.name}' has no buffer`);
-    return this.#materialize(t, this.#temp(t.dtype, t.size));
+    return this.#materialize(t, this.#temp(t.dtype, t.size, canLayOut(t) ? this.#layout(t) : undefined));
   }
 
   /** Writes into the innermost scan body that `t` depends on (what does not depend on it runs before the scan). */
@@ -162,8 +169,8 @@ class Lowering {
         const vars = new Map(this.#scopeVars());
         t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
         const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
-        this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape), value });
-      });
+        this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape, buffer.order), value });
+      }, true, buffer.order);
     } else if (t instanceof ReshapeTensor || t instanceof InputTensor) this.#copy(t, buffer);
     else if (t instanceof ConcatTensor) this.#concat(t, buffer);
     else if (t instanceof ScatterTensor) this.#scatter(t, buffer);
@@ -179,14 +186,31 @@ class Lowering {
   }
 
   #prepareTensor(t: TensorExpr, seen = new Set<Expr>()): void {
+    if (t instanceof InputTensor) this.#layOutInput(t);
     if (this.#buffers.has(t)) return;
     if (t instanceof ReshapeTensor) this.#prepareTensor(t.base, seen);
     else if (t instanceof ComputeTensor && this.#inventory.inlined.has(t)) this.#prepare(t.body, seen);
     else this.#buffer(t);
   }
 
+  /** Copies an input into the layout it is wanted in, before everything else. */
+  #layOutInput(t: InputTensor): void {
+    const source = this.#buffers.get(t);
+    const order = this.#layout(t);
+    if (!order || source?.role !== 'input') return;
+    const buffer = this.#temp(t.dtype, t.size, order);
+    this.#atLevel(t, () => this.#nest(t.shape, (at) =>
+      this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape, order), value: { kind: 'read', type: t.dtype, buffer: source, at: this.#position(at, t.shape) } }), true, order));
+    this.#buffers.set(t, buffer);
+  }
+
   #copy(t: TensorExpr, buffer: Buffer): void {
     this.#prepareTensor(t);
+    if (canLayOut(t) && this.#layout(t)) {
+      this.#buffer(t);
+      this.#nest(t.shape, (at) => this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape), value: this.#read(t, at) }));
+      return;
+    }
     this.#nest([t.size], ([i]) => this.#block.push({ kind: 'store', buffer, at: i!, value: this.#readFlat(t, i!) }));
   }
 
@@ -197,8 +221,8 @@ class Lowering {
       this.#prepareTensor(part);
       this.#nest(part.shape, (at) => {
         const moved = at.map((e, d) => (d === t.axis ? ix.add(e, ix.k(start)) : e));
-        this.#block.push({ kind: 'store', buffer, at: this.#position(moved, t.shape), value: this.#read(part, at) });
-      });
+        this.#block.push({ kind: 'store', buffer, at: this.#position(moved, t.shape, buffer.order), value: this.#read(part, at) });
+      }, true, buffer.order);
       offset += part.shape[t.axis]!;
     }
   }
@@ -259,7 +283,7 @@ class Lowering {
 
   #readFlat(t: TensorExpr, position: LExpr): LExpr {
     const buffer = this.#buffers.get(t);
-    if (buffer) return { kind: 'read', type: t.dtype, buffer, at: position };
+    if (buffer && !buffer.order) return { kind: 'read', type: t.dtype, buffer, at: position };
     if (t instanceof ReshapeTensor) return this.#readFlat(t.base, position);
     const p = this.#bind(position);
     let stride = t.size;
@@ -272,17 +296,20 @@ class Lowering {
 
   #read(t: TensorExpr, at: readonly LExpr[]): LExpr {
     const buffer = this.#buffers.get(t);
-    if (buffer) return { kind: 'read', type: t.dtype, buffer, at: this.#position(at, t.shape) };
+    if (buffer) return { kind: 'read', type: t.dtype, buffer, at: this.#position(at, t.shape, buffer.order) };
     if (t instanceof ReshapeTensor) {
       const unit = this.#unitReshape(t, at);
-      return unit ? this.#read(t.base, unit) : this.#readFlat(t.base, this.#position(at, t.shape));
+      if (unit) return this.#read(t.base, unit);
+      const axes = this.#buffers.get(t.base)?.order && regroup(at, t.shape, t.base.shape);
+      return axes ? this.#read(t.base, axes) : this.#readFlat(t.base, this.#position(at, t.shape));
     }
     if (t instanceof ComputeTensor && this.#inventory.inlined.has(t)) {
       const vars = new Map(this.#scopeVars());
       t.axes.forEach((v, d) => vars.set(v.name, this.#bind(at[d]!)));
       return this.#expr(t.body, { vars, uses: countUses(t.body), memo: new Map(), outer: undefined });
     }
-    return { kind: 'read', type: t.dtype, buffer: this.#buffer(t), at: this.#position(at, t.shape) };
+    const made = this.#buffer(t);
+    return { kind: 'read', type: t.dtype, buffer: made, at: this.#position(at, t.shape, made.order) };
   }
 
   /** A reshape that only adds or drops axes of extent 1 needs no division: the base's index, else undefined. */
@@ -379,6 +406,9 @@ class Lowering {
   }
 }
 
+/** The order in which a tensor's axes lie in memory, outermost first; undefined for their own order. Tensors that come from outside or go there are copied. */
+export type Layout = (t: TensorExpr) => readonly number[] | undefined;
+
 /** What a chip's schedule makes of a program's loops. */
 export interface Scheduled {
   readonly body: readonly Stmt[];
@@ -392,11 +422,15 @@ export interface Scheduled {
  * Lowers tensors to a program whose input buffers stand in the order of `inputs` and whose output
  * buffers in that of `outputs`.
  * @param schedule the chip's own way with some loops; it sees them before they are merged and hoisted.
+ * @param layout gives layouts of the tensors on the way to these outputs.
  */
-export const lower = (inputs: readonly InputTensor[], outputs: readonly TensorExpr[], schedule?: (body: readonly Stmt[]) => Scheduled): Program => {
+export const lower = (
+  inputs: readonly InputTensor[], outputs: readonly TensorExpr[],
+  schedule?: (body: readonly Stmt[]) => Scheduled, layout?: (outputs: readonly TensorExpr[]) => Layout,
+): Program => {
   const inputBuffers = inputs.map((t, i): Buffer => ({ name: `x${i}`, dtype: t.dtype, size: t.size, role: 'input', ...(t.value ? { constant: true } : {}) }));
   const outputBuffers = outputs.map((t, i): Buffer => ({ name: `y${i}`, dtype: t.dtype, size: t.size, role: 'output' }));
-  const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers);
+  const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers, layout?.(outputs) ?? (() => undefined));
   const scheduled = schedule?.(lowering.body);
   const body = hoistIndexArithmetic(flattenLoops(scheduled?.body ?? lowering.body));
   return {

@@ -74,8 +74,8 @@ export class Recovery {
 
   #final(thrown: unknown): unknown {
     if (thrown instanceof FlagosError && requestErrors.includes(thrown.code)) {
+      this.takenBack = this.#undo.length > 0;
       for (const undo of this.#undo.splice(0)) undo();
-      this.takenBack = true;
     }
     return orFirst(thrown, this.#first);
   }

@@ -84,8 +84,8 @@ export interface VendorOptions {
   readonly run?: (inputs: readonly RunValue[], outputs: RunValue[], honest: () => void, region: Region) => void | Promise<void>;
   /** Runs asynchronously. */
   readonly slow?: boolean;
-  /** Memory of its own: cost of a copy. */
-  readonly memory?: { readonly latencyUs: number; readonly gbps: number };
+  /** Memory of its own: cost of a copy, and what of it is broken. Copies of a slow vendor are slow, too. */
+  readonly memory?: { readonly latencyUs: number; readonly gbps: number; readonly broken?: 'upload' | 'download' | 'free' };
 }
 
 const isTensor = (v: RunValue): v is Tensor => v instanceof Tensor;
@@ -104,12 +104,18 @@ const evaluateRegion = (region: Region, inputs: readonly Value[]): Map<string, V
 
 class DeviceMemory implements MemorySpace {
   readonly id: string;
-  readonly transfer: MemorySpace['transfer'];
+  readonly transfer: NonNullable<VendorOptions['memory']>;
   readonly #log: VendorLog;
-  constructor(id: string, transfer: MemorySpace['transfer'], log: VendorLog) {
+  readonly #slow: boolean;
+  constructor(id: string, transfer: NonNullable<VendorOptions['memory']>, log: VendorLog, slow: boolean) {
     this.id = id;
     this.transfer = transfer;
     this.#log = log;
+    this.#slow = slow;
+  }
+  #answer<T>(what: 'upload' | 'download' | 'free', give: () => T): T | Promise<T> {
+    if (this.transfer.broken === what) throw new Error(`no ${what}`);
+    return this.#slow ? Promise.resolve().then(give) : give();
   }
   make(t: Tensor): DeviceTensor {
     const made: DeviceTensor = { space: this.id, dtype: t.dtype, dims: [...t.dims], handle: t.clone() };
@@ -121,15 +127,16 @@ class DeviceMemory implements MemorySpace {
     if (t && 'space' in t && t.space === this.id && this.#log.live.has(t) && t.handle instanceof Tensor) return t.handle;
     throw new Error(`not a living tensor of ${this.id}`);
   }
-  upload(t: Tensor): DeviceTensor {
+  upload(t: Tensor): DeviceTensor | Promise<DeviceTensor> {
     this.#log.uploads++;
-    return this.make(t);
+    return this.#answer('upload', () => this.make(t));
   }
-  download(t: DeviceTensor): Tensor {
+  download(t: DeviceTensor): Tensor | Promise<Tensor> {
     this.#log.downloads++;
-    return this.read(t).clone();
+    return this.#answer('download', () => this.read(t).clone());
   }
   free(t: DeviceTensor): void {
+    if (this.transfer.broken === 'free') throw new Error('no free');
     if (!this.#log.live.delete(t)) throw new Error(`freed twice in ${this.id}`);
   }
 }
@@ -137,9 +144,12 @@ class DeviceMemory implements MemorySpace {
 /** A vendor that is right in everything `options` does not replace. */
 export const vendor = (name: string, options: VendorOptions = {}): KernelProvider & { readonly log: VendorLog } => {
   const log: VendorLog = { prepared: [], disposed: 0, runs: 0, uploads: 0, downloads: 0, live: new Set(), closed: 0 };
-  const memory = options.memory && new DeviceMemory(`${name}-memory`, options.memory, log);
+  const memory = options.memory && new DeviceMemory(`${name}-memory`, options.memory, log, options.slow ?? false);
   const has = (region: Region): Support => {
-    const strange = region.nodes.find((n) => (options.ops ? !options.ops.includes(n.op) : (opSet.find(n.domain, n.op)?.control ?? true)));
+    const strange = region.nodes.find((n) => {
+      const record = opSet.find(n.domain, n.op);
+      return record?.control !== undefined || (options.ops ? !options.ops.includes(n.op) : !record);
+    });
     return strange ? { ok: false, reason: 'NO_KERNEL', detail: `has no ${strange.op}` } : supported;
   };
   const prepare = (region: Region): Prepared => {

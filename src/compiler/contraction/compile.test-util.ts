@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type * as KoffiModule from 'koffi';
 import type { NumericData } from '../../core/dtype.ts';
 import { dtypeInfo } from '../../core/dtype.ts';
 import { Tensor } from '../../core/tensor.ts';
@@ -14,7 +15,7 @@ import type { InputTensor, TensorExpr } from '../tensor-expr.ts';
 import { scheduleContractions } from './schedule.ts';
 import type { Target } from './types.ts';
 
-type Koffi = (typeof import('koffi'))['default'];
+type Koffi = (typeof KoffiModule)['default'];
 
 export interface Compiled {
   readonly source: string;

@@ -4,7 +4,7 @@
  */
 import { coefficient } from './factor.ts';
 import type { Plan } from './plan.ts';
-import { panelsOf, tilesOf } from './plan.ts';
+import { panelsOf, tilesOf } from './panels.ts';
 import { sizeOfAxes } from './types.ts';
 
 /** Cycles to prepare, and to put away, one tile. */

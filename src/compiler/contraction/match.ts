@@ -3,7 +3,7 @@
  * It works on loops rather than on tensor expressions, so whatever lowering inlined (transposes,
  * casts, padding before; scales, biases, activations after) is already in place.
  */
-import type { LExpr, Stmt } from '../loops.ts';
+import type { LExpr, Local, Stmt } from '../loops.ts';
 import { guardsOf, isZero, localsOf } from './factor.ts';
 import { purify, substitute, type Meanings } from './purify.ts';
 import { type Axis, type Contraction } from './types.ts';
@@ -67,30 +67,45 @@ const split = (factors: readonly LExpr[], axes: readonly Axis[]): [LExpr, LExpr]
   return best?.parts;
 };
 
-/** The contraction a loop nest computes, if it computes one. */
-export const matchContraction = (s: Stmt): Contraction | undefined => {
+/** A loop nest with one reduction in it: `acc` starts as `start`, becomes `step` for each point of `reduce`, and is finished. */
+export interface ReductionNest {
+  readonly axes: readonly Axis[];
+  readonly reduce: readonly Axis[];
+  readonly acc: Local;
+  readonly start: LExpr;
+  /** The next value of `acc`, without names for parts of it. */
+  readonly step: LExpr;
+  /** Run once per output element; ends in its store. */
+  readonly finish: readonly Stmt[];
+}
+
+/** Reads a statement as a reduction nest, if it is one. */
+export const matchReduction = (s: Stmt): ReductionNest | undefined => {
   if (s.kind !== 'for' || !s.parallel) return undefined;
   const { axes, body } = nestOf(s);
   const at = body.findIndex((b) => b.kind === 'for');
   const [start, loop] = [body[at - 1], body[at]];
-  if (loop?.kind !== 'for' || loop.parallel || start?.kind !== 'var' || !start.value || !isZero(start.value)) return undefined;
-  const [before, finish] = [body.slice(0, at - 1), body.slice(at + 1)];
-  if (holdsLoop(before) || holdsLoop(finish)) return undefined;
-  const last = finish.at(-1);
-  if (last?.kind !== 'store' || finish.slice(0, -1).some((f) => f.kind === 'store')) return undefined;
-
+  if (loop?.kind !== 'for' || loop.parallel || start?.kind !== 'var' || !start.value) return undefined;
+  const [before, after] = [body.slice(0, at - 1), body.slice(at + 1)];
+  if (holdsLoop(before) || holdsLoop(after)) return undefined;
+  if (after.at(-1)?.kind !== 'store' || after.slice(0, -1).some((f) => f.kind === 'store')) return undefined;
   const inner = nestOf(loop);
   const step = inner.body.at(-1);
   if (step?.kind !== 'set' || step.local.name !== start.local.name) return undefined;
-  const { value } = step;
-  const accumulates = value.kind === 'binary' && value.op === 'add' && value.a.kind === 'local' && value.a.name === start.local.name;
-  if (!accumulates) return undefined;
   const meanings: Meanings = new Map();
   if (!purify(before, meanings) || !purify(inner.body.slice(0, -1), meanings)) return undefined;
-  const term = substitute(value.b, meanings);
-  const factors = factorsOf(term);
-  if (factors.length < 2 || factors.length > 4 || !coversCondition(term, factors)) return undefined;
+  // An empty axis leaves nothing to do, or nothing to add up: loops say that best.
+  if ([...axes, ...inner.axes].some((a) => a.extent === 0)) return undefined;
+  return { axes, reduce: inner.axes, acc: start.local, start: start.value, step: substitute(step.value, meanings), finish: [...before, ...after] };
+};
+
+/** The contraction a reduction nest computes, if it computes one. */
+export const contractionOf = ({ axes, reduce, acc, start, step, finish }: ReductionNest): Contraction | undefined => {
+  const adds = step.kind === 'binary' && step.op === 'add' && step.a.kind === 'local' && step.a.name === acc.name;
+  if (!adds || !isZero(start)) return undefined;
+  const factors = factorsOf(step.b);
+  if (factors.length < 2 || factors.length > 4 || !coversCondition(step.b, factors)) return undefined;
   const parts = split(factors, axes);
-  if (!parts || parts.some((f) => localsOf(f).has(start.local.name))) return undefined;
-  return { axes, reduce: inner.axes, type: start.local.type, a: parts[0], b: parts[1], sum: start.local, finish: [...before, ...finish] };
+  if (!parts || parts.some((f) => localsOf(f).has(acc.name))) return undefined;
+  return { axes, reduce, type: acc.type, a: parts[0], b: parts[1], sum: acc, finish };
 };

@@ -69,7 +69,7 @@ const writeTransposed = (w: StageWriter, p: Plan, b: Runs, pad: string): void =>
   writeRuns(w, b, p.columns, p.reduce, type, { from: 'n0', count: 'wide', pointers: 'src', zeros: '0', copies: '0' }, `${pad}  `);
   w.push(`${pad}  for (i64 q = 0; q < ${w.param(sizeOfAxes(b.outer))}; q++) {`);
   w.push(`${pad}    ${type}* d = dst + q * ${length} * ${width};`);
-  w.push(`${pad}    if (wide == ${width}) transpose_${type}(src + q * ${width}, ${length}, d);`);
+  w.push(`${pad}    if (wide == ${width}) pack_columns_${type}(src + q * ${width}, ${length}, d);`);
   w.push(`${pad}    else for (i64 j = 0; j < wide; j++) for (i64 k = 0; k < ${length}; k++) d[k * ${width} + j] = src[q * wide + j][k];`);
   w.push(`${pad}  }`);
   writePadding(w, p, `${pad}  `);

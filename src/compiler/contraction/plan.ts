@@ -10,6 +10,7 @@ import { mergeInside } from './axes.ts';
 import { coefficient, localsOf } from './factor.ts';
 import { columnOperand, movesWith, readsOnly, reductionOrder, rowOperand, type ColumnOperand, type RowOperand } from './operands.ts';
 import { estimate } from './cost.ts';
+import { packedBytes, panelBytes, panelsOf, tilesOf } from './panels.ts';
 import { sizeOfAxes, type Axis, type Contraction, type Target, type Tile } from './types.ts';
 
 /** When columns are packed: once before the first run (constants), before all jobs, or by each job for itself. */
@@ -59,12 +60,6 @@ export interface Surroundings {
   /** C type of a buffer's elements in memory. */
   readonly storage: (b: Buffer) => string;
 }
-
-/** Panels of a plan, and bytes of them all. */
-export const panelsOf = (p: Pick<Plan, 'columns' | 'tile'>): number => Math.ceil(sizeOfAxes(p.columns) / p.tile.columns);
-export const tilesOf = (p: Pick<Plan, 'rows' | 'tile'>): number => Math.ceil(sizeOfAxes(p.rows) / p.tile.rows);
-export const panelBytes = (p: Pick<Plan, 'reduce' | 'tile'>): number => sizeOfAxes(p.reduce) * p.tile.columns * p.tile.bytes;
-export const packedBytes = (p: Pick<Plan, 'columns' | 'tile' | 'reduce' | 'columnBatch'>): number => sizeOfAxes(p.columnBatch) * panelsOf(p) * panelBytes(p);
 
 const finishOf = (c: Contraction, rows: readonly Axis[], columns: readonly Axis[]): Finish => {
   const merged = mergeInside(columns, c.finish);
@@ -129,7 +124,7 @@ const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
 };
 
 /** One orientation: `rows` move with `a`, `columns` with `b`. */
-const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { target, storage }: Surroundings): Omit<Plan, 'jobs'> => {
+const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { storage }: Surroundings): Omit<Plan, 'jobs'> => {
   const [withA, withB] = [movesWith(a, c.axes), movesWith(b, c.axes)];
   const batch = c.axes.filter((x) => withA.includes(x) && withB.includes(x));
   const columns = withB.filter((x) => !withA.includes(x));

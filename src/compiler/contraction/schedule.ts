@@ -2,14 +2,18 @@
  * The C chip's schedule: contractions among a program's loops become packed-panel stages, everything
  * else stays as it is.
  */
+import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import type { Buffer, Stmt } from '../loops.ts';
 import type { Scheduled } from '../lower.ts';
 import { valueType } from '../render/c.ts';
 import { directBytes, directOf, directStage } from './few-rows.ts';
-import { matchContraction } from './match.ts';
+import { acrossOf, acrossStage } from './across.ts';
+import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
-import { packedBytes, planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
+import { packedBytes } from './panels.ts';
+import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
+import { transpositionOf, transpositionStage } from './transpose.ts';
 import { tileOf } from './tile.ts';
 import { sizeOfAxes, type Contraction } from './types.ts';
 
@@ -26,10 +30,14 @@ class Scheduling {
     this.#around = around;
   }
 
-  #temp(bytes: number, kept: boolean): Buffer {
-    const buffer: Buffer = { name: `s${this.temps.length}`, dtype: 'uint8', size: Math.max(64, bytes), role: 'temp', ...(kept ? { kept } : {}) };
+  #elements(dtype: DType, size: number, kept: boolean): Buffer {
+    const buffer: Buffer = { name: `s${this.temps.length}`, dtype, size, role: 'temp', ...(kept ? { kept } : {}) };
     this.temps.push(buffer);
     return buffer;
+  }
+
+  #temp(bytes: number, kept: boolean): Buffer {
+    return this.#elements('uint8', Math.max(64, bytes), kept);
   }
 
   #plan(c: Contraction): Plan | undefined {
@@ -46,13 +54,37 @@ class Scheduling {
   block(stmts: readonly Stmt[], before: Stmt[] | undefined): Stmt[] {
     const out: Stmt[] = [];
     for (const s of stmts) {
-      const c = matchContraction(s);
+      const nest = matchReduction(s);
+      const c = nest && contractionOf(nest);
       const plan = c && this.#plan(c);
       if (plan) this.#stages(plan, out, before ?? out);
+      else if (nest && this.#across(nest, out)) continue;
+      else if (!nest && this.#transposition(s, out)) continue;
       else if (s.kind === 'for' && !s.parallel) out.push({ ...s, body: this.block(s.body, before ?? out) });
       else out.push(s);
     }
     return out;
+  }
+
+  #transposition(s: Stmt, out: Stmt[]): boolean {
+    const t = transpositionOf(s, this.#around.storage);
+    const stage = t && transpositionStage(t, dtypeInfo(t.from.dtype).bytes, this.#around.target);
+    if (stage) out.push(stage);
+    return stage !== undefined;
+  }
+
+  /** Writes a reduction across memory as a stage; whether it was one. */
+  #across(nest: ReductionNest, out: Stmt[]): boolean {
+    if (nest.acc.type === 'index' || nest.acc.type === 'bool') return false;
+    const type = valueType(nest.acc.type);
+    const across = acrossOf(
+      nest,
+      (like, elements, kept) => this.#elements(like.dtype, elements, kept),
+      (copy, once) => void (once ? this.prepare : out).push(copy),
+    );
+    if (!across) return false;
+    out.push(acrossStage(across, type, dtypeInfo(nest.acc.type).bytes, this.#around.target));
+    return true;
   }
 
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {

@@ -5,10 +5,11 @@
 import type { Buffer, Stmt } from '../loops.ts';
 import { splitIndex } from './axes.ts';
 import { writePanel } from './pack.ts';
-import { panelBytes, panelsOf, tilesOf, type Plan } from './plan.ts';
+import { panelBytes, panelsOf, tilesOf } from './panels.ts';
+import type { Plan } from './plan.ts';
 import { writeEvaluatedRows, writeRuns, type RowPlace } from './rows.ts';
 import { clipHelper, eachIndex } from './text.ts';
-import { microKernels, transposer } from './tile.ts';
+import { columnPacker, microKernels } from './tile.ts';
 import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
 
 export type Call = Extract<Stmt, { kind: 'call' }>;
@@ -59,7 +60,7 @@ export const packStage = (p: Plan, packed: Buffer): Call => {
     writePanel(w, p, '    ');
     w.push('  }');
   };
-  return { kind: 'call', helpers: [clipHelper, ...microKernels(p.tile), transposer(p.tile)], write, count, grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)), work: count * size };
+  return { kind: 'call', helpers: [clipHelper, ...columnPacker(p.tile)], write, count, grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)), work: count * size };
 };
 
 /** Elements a thread should pack at least. */
@@ -142,5 +143,5 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push('    }');
     w.push('  }');
   };
-  return { kind: 'call', helpers: [clipHelper, ...microKernels(tile), transposer(tile)], write, count: jobs.workers, grain: 1, work: 2 * sizeOfAxes(p.contraction.axes) * steps };
+  return { kind: 'call', helpers: [clipHelper, ...microKernels(tile), ...(packing === 'within' ? columnPacker(tile) : [])], write, count: jobs.workers, grain: 1, work: 2 * sizeOfAxes(p.contraction.axes) * steps };
 };

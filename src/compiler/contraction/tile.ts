@@ -3,7 +3,6 @@
  * reduction, loads one row of a panel and broadcasts one element of each row operand. Written with
  * vector extensions, it reaches the processor's peak wherever the tile fits its registers.
  */
-import type { ScalarType } from '../expr.ts';
 import type { Target, Tile } from './types.ts';
 
 const elementBytes: Readonly<Record<string, number>> = { float: 4, int32_t: 4, uint32_t: 4, double: 8, int64_t: 8, uint64_t: 8 };
@@ -73,17 +72,11 @@ export const microKernels = (tile: Tile): readonly string[] => {
   ];
 };
 
-/**
- * `transpose_<type>(src, n, dst, step)`: lanes × lanes blocks: column j of dst rows `step` apart is
- * src[j][0 … n), for a whole number of vectors of columns.
- */
-export const transposer = (tile: Tile): string => {
-  const { type: T, lanes, columns } = tile;
-  const levels = Math.log2(lanes);
+/** Interleaving halves log2(lanes) times turns rows into columns: the lines that do it, and the names they end in. */
+const interleave = (T: string, lanes: number): { lines: string[]; names: string[] } => {
   const lines: string[] = [];
   let names = list(lanes, (i) => `r${i}`);
-  // Interleaving halves log2(lanes) times turns rows into columns.
-  for (let level = 0; level < levels; level++) {
+  for (let level = 0; 1 << level < lanes; level++) {
     const next = list(lanes, (i) => `s${level}_${i}`);
     for (let i = 0; i < lanes / 2; i++) {
       const [a, b] = [names[i]!, names[i + lanes / 2]!];
@@ -92,22 +85,49 @@ export const transposer = (tile: Tile): string => {
     }
     names = next;
   }
-  const int = tile.bytes === 8 ? 'int64_t' : 'int32_t';
+  return { lines, names };
+};
+
+/** What transposing takes: vector types, shuffles, and `turn_<type>(a, b, ys)`: y rows, `ys` apart, are the columns of the lanes × lanes block whose rows start at x[0], x[1], … */
+const shuffles = ({ type: T, bytes, vectorBytes, lanes }: Tile): string => {
+  const { lines, names } = interleave(T, lanes);
   return `#if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE_${T}(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-typedef ${int} M_${T} __attribute__((vector_size(${tile.vectorBytes})));
+typedef ${bytes === 8 ? 'int64_t' : 'int32_t'} M_${T} __attribute__((vector_size(${vectorBytes})));
 #define SHUFFLE_${T}(a, b, ...) __builtin_shuffle(a, b, (M_${T}){__VA_ARGS__})
 #endif
-static void transpose_${T}(const ${T}* const* src, i64 n, ${T}* restrict dst) {
+#define TURN_${T}(ROW, TO) { ${list(lanes, (i) => `const V_${T} r${i} = *(const U_${T}*)(ROW(${i}));`).join(' ')} ${lines.join(' ')} ${list(lanes, (i) => `*(U_${T}*)(TO(${i})) = ${names[i]!};`).join(' ')} }`;
+};
+
+/** `pack_columns_<type>(src, n, dst)`: column j of the panel dst is src[j][0 … n). */
+export const columnPacker = (tile: Tile): readonly string[] => {
+  const { type: T, lanes, columns } = tile;
+  return [vectorTypes(tile), shuffles(tile), `static void pack_columns_${T}(const ${T}* const* src, i64 n, ${T}* restrict dst) {
   i64 k = 0;
-  for (; k + ${lanes} <= n; k += ${lanes}) {
-    for (i64 j = 0; j < ${columns}; j += ${lanes}) {
-      ${list(lanes, (i) => `const V_${T} r${i} = *(const U_${T}*)(src[j + ${i}] + k);`).join(' ')}
-      ${lines.join('\n      ')}
-      ${list(lanes, (i) => `*(U_${T}*)(dst + (k + ${i}) * ${columns} + j) = ${names[i]!};`).join(' ')}
-    }
-  }
+#define ROW(i) src[j + i] + k
+#define TO(i) dst + (k + i) * ${columns} + j
+  for (; k + ${lanes} <= n; k += ${lanes}) for (i64 j = 0; j < ${columns}; j += ${lanes}) TURN_${T}(ROW, TO)
+#undef ROW
+#undef TO
   for (; k < n; k++) for (i64 j = 0; j < ${columns}; j++) dst[k * ${columns} + j] = src[j][k];
-}`;
+}`];
+};
+
+/** `transpose_<type>(x, xs, y, ys, rows, cols)`: y[c · ys + r] = x[r · xs + c]. */
+export const transposer = (tile: Tile): readonly string[] => {
+  const { type: T, lanes } = tile;
+  return [vectorTypes(tile), shuffles(tile), `static void transpose_${T}(const ${T}* x, i64 xs, ${T}* restrict y, i64 ys, i64 rows, i64 cols) {
+  i64 c = 0;
+#define ROW(i) x + (r + i) * xs + c
+#define TO(i) y + (c + i) * ys + r
+  for (; c + ${lanes} <= cols; c += ${lanes}) {
+    i64 r = 0;
+    for (; r + ${lanes} <= rows; r += ${lanes}) TURN_${T}(ROW, TO)
+    for (; r < rows; r++) for (i64 i = 0; i < ${lanes}; i++) y[(c + i) * ys + r] = x[r * xs + c + i];
+  }
+#undef ROW
+#undef TO
+  for (; c < cols; c++) for (i64 r = 0; r < rows; r++) y[c * ys + r] = x[r * xs + c];
+}`];
 };

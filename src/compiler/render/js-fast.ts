@@ -10,6 +10,7 @@ import { scheduleProgram, type Entry } from '../schedule/schedule.ts';
 import { layOutWorkspace } from '../schedule/workspace.ts';
 import { StageWriter, tempBytes } from './js-stage.ts';
 import { TILE_COLUMNS, TILE_ROWS, tileOf } from './js-tile.ts';
+import * as math from './js-math.ts';
 import * as rt from './js-runtime.ts';
 
 const target: Target = {
@@ -26,7 +27,7 @@ const compile = (text: string): StageFunction => {
   let f = compiled.get(text);
   if (!f) {
     if (compiled.size >= COMPILED_LIMIT) compiled.delete(compiled.keys().next().value!);
-    compiled.set(text, (f = new Function('rt', 'tile', text)(rt, tileOf) as StageFunction));
+    compiled.set(text, (f = new Function('rt', 'math', 'tile', text)(rt, math, tileOf) as StageFunction));
   }
   return f;
 };

@@ -5,11 +5,15 @@
  */
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import type { Buffer, LExpr, Local } from '../loops.ts';
+import type { UnaryOp } from '../expr.ts';
 import type { Sched } from '../schedule/ir.ts';
 import { codeType, JsExpressions, kindOf, wrap } from './js-expressions.ts';
 
 /** Integers up to this are written into the text: extents of windows and tiles, which shape the code. */
 const LITERAL = 16;
+
+/** Functions of `js-math.ts`, for values that are float32 or narrower in memory. */
+const fast = new Set<UnaryOp>(['exp', 'sigmoid', 'tanh', 'erf']);
 
 export interface StageText {
   readonly text: string;
@@ -29,6 +33,7 @@ export class StageWriter extends JsExpressions {
   /** Buffers of 64-bit integers that are also seen as pairs of 32-bit words. */
   readonly #words = new Set<Buffer>();
   readonly #tiles = new Set<DType>();
+  readonly #functions = new Set<UnaryOp>();
 
   /** @param around counters of the loops the stage stands in. */
   constructor(body: readonly Sched[], around: readonly Local[]) {
@@ -72,6 +77,10 @@ export class StageWriter extends JsExpressions {
       const kind = kindOf(e.type);
       if (kind === 'int') return wrap(`${words}[2*${at}]`, e.type as DType);
       if (kind === 'index' || e.type === 'float64') return `rt.wide(${words},${at})`;
+    }
+    if (e.kind === 'unary' && fast.has(e.op) && kindOf(e.type) === 'float' && e.type !== 'float64') {
+      this.#functions.add(e.op);
+      return `m_${e.op}(${this.expr(e.x)})`;
     }
     return super.expr(e);
   }
@@ -126,6 +135,7 @@ export class StageWriter extends JsExpressions {
       `"use strict";// ${this.buffers.map((b) => `${b.dtype}${codeType(b) ? '' : '*'}`).join(' ')}`,
       ...[...this.tables].map((d) => `const t_${d}=rt.tableOf('${d}');`),
       ...[...this.#tiles].map((d) => `const tile_${d}=tile('${d}');`),
+      ...[...this.#functions].map((f) => `const m_${f}=math.${f};`),
       'return function stage(b,p,c){',
       ...list(this.buffers.map((_, i) => `b${i}=b[${i}]`)),
       ...list([...this.#words].map((b) => `w${this.buffers.indexOf(b)}=rt.words(b[${this.buffers.indexOf(b)}])`)),

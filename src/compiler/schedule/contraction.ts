@@ -3,7 +3,7 @@
  * and whether there is enough of each for packing to pay. Recognising them is `compiler/contraction`.
  */
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
-import { matchContraction } from '../contraction/match.ts';
+import { contractionOf as contractionIn, matchReduction } from '../contraction/match.ts';
 import type { ScalarType } from '../expr.ts';
 import type { LExpr, Local, Stmt } from '../loops.ts';
 import type { Sched, Target } from './ir.ts';
@@ -50,7 +50,8 @@ const contiguousAxis = (finish: readonly Stmt[], axes: readonly Axis[]): Axis | 
 
 /** The contraction a parallel nest calculates; undefined if it is none, or too small to be treated as one. */
 export const contractionOf = (s: Stmt, target: Target): Contraction | undefined => {
-  const found = matchContraction(s);
+  const reduction = matchReduction(s);
+  const found = reduction && contractionIn(reduction);
   const type = found && tileType(found.type);
   if (!found || !type || !target.tileTypes.has(type)) return undefined;
   const { axes, reduce: steps, sum, finish } = found;

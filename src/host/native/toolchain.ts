@@ -3,34 +3,26 @@
  * `gcc` or `clang`, tried with a real file, because a compiler on the PATH may be unable to compile.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { promisify } from 'node:util';
 import type * as KoffiModule from 'koffi';
 import { FlagosError, asError, wrapError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+import type { Target } from '../../compiler/contraction/types.ts';
 import type { NativeKernel, NativeProbe, NativeToolchain } from '../../plugins/flagos/native.ts';
 import { LibraryCache } from './cache.ts';
 import { poolSource } from './pool.c.ts';
+import { cpuFacts, thisProcessor } from './processor.ts';
 
 const run = promisify(execFile);
 type Koffi = (typeof KoffiModule)['default'];
+type KoffiFunction = ReturnType<ReturnType<Koffi['load']>['func']>;
 
 /** No -ffast-math: the kernels' numerics are what they declare. */
 const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];
 const libraries = ['-lm', '-lpthread'];
 const COMPILE_LIMIT_MS = 120_000;
-
-/** What decides which instructions `-march=native` uses. */
-const processor = (): string => {
-  try {
-    const flagsLine = /^(?:flags|Features)\s*:.*$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[0] ?? '';
-    return `${arch()} ${cpus()[0]?.model ?? ''} ${flagsLine}`;
-  } catch (e) {
-    if (asError(e).message.includes('ENOENT')) return `${arch()} ${cpus()[0]?.model ?? ''}`;
-    throw e;
-  }
-};
 
 const findCompiler = async (env: Readonly<Record<string, string | undefined>>): Promise<{ path: string; version: string } | { tried: string[] }> => {
   const tried: string[] = [];
@@ -55,6 +47,7 @@ class Toolchain implements NativeToolchain {
   readonly fingerprint: string;
   /** Threads the pool runs with; set when it starts. */
   readonly threads: number;
+  readonly target: Target;
   readonly #koffi: Koffi;
   readonly #compiler: string;
   readonly #cache: LibraryCache;
@@ -66,8 +59,9 @@ class Toolchain implements NativeToolchain {
     this.#cache = cache;
     this.#logger = logger;
     this.threads = threads;
+    this.target = thisProcessor(threads);
     this.description = `${compiler.version}, ${cpus()[0]?.model ?? arch()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-    this.fingerprint = LibraryCache.key(compiler.version, flags.join(' '), processor());
+    this.fingerprint = LibraryCache.key(compiler.version, flags.join(' '), cpuFacts());
   }
 
   address(data: ArrayBufferView): bigint {
@@ -88,8 +82,10 @@ class Toolchain implements NativeToolchain {
 
   async #open(key: string, source: string, label: string): Promise<NativeKernel> {
     const [library, parallel] = await Promise.all([this.#library(key, source, label), this.#pool()]);
-    const entry = this.#load(library, label).func('run', 'void', ['void*', 'void*', 'uintptr_t']);
+    const handle = this.#load(library, label);
+    const [prepare, entry] = ['prepare', 'run'].map((name) => handle.func(name, 'void', ['void*', 'void*', 'uintptr_t'])) as [KoffiFunction, KoffiFunction];
     return {
+      prepare: (buffers, params) => void prepare(buffers, params, parallel),
       run: (buffers, params) => void entry(buffers, params, parallel),
       runAsync: (buffers, params) => new Promise<void>((resolve, reject) => {
         entry.async(buffers, params, parallel, (e: unknown) => (e ? reject(asError(e)) : resolve()));
@@ -150,7 +146,7 @@ export const probeToolchain = async (env: Readonly<Record<string, string | undef
   if ('tried' in compiler) return { missing: `no C compiler: ${compiler.tried.join(', ')}`, hint: 'install gcc or clang, or set CC; without one, flagos/wasm and flagos/js are used' };
   try {
     const toolchain = new Toolchain(koffi, compiler, new LibraryCache(env), threads, logger);
-    await toolchain.load('void run(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }', 'a first test');
+    await toolchain.load('void prepare(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }\nvoid run(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }', 'a first test');
     return { toolchain };
   } catch (e) {
     const error = asError(e);

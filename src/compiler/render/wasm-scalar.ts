@@ -1,0 +1,259 @@
+/** Expressions of loop IR in WebAssembly, one value at a time, as folded text. */
+import { dtypeInfo, integerRange, type DType } from '../../core/dtype.ts';
+import { FlagosError } from '../../core/errors.ts';
+import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
+import { mapChildren, type Buffer, type LExpr, type Local } from '../loops.ts';
+import { constantOf } from '../schedule/ir.ts';
+import { accessOf, bitsOf, constant, elementBytes, get, holdsCodes, i32, isCoded, isFloat, isUnsigned, op, typeOf } from './wasm-types.ts';
+
+/** Whether evaluating an expression where it is not wanted could reach outside of memory. */
+const reads = (e: LExpr): boolean => {
+  if (e.kind === 'read') return true;
+  let found = false;
+  mapChildren(e, (c) => {
+    found ||= reads(c);
+    return c;
+  });
+  return found;
+};
+
+const plainFloat: Partial<Record<UnaryOp, string>> = { neg: 'neg', abs: 'abs', sqrt: 'sqrt', floor: 'floor', ceil: 'ceil', trunc: 'trunc', round: 'nearest' };
+/** Functions written for float32; others are calculated in float64 by JavaScript. */
+const ownFloat32 = new Set<UnaryOp>(['exp', 'log', 'tanh', 'sigmoid', 'erf']);
+const compare: Partial<Record<BinaryOp, string>> = { eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge' };
+const arithmetic: Partial<Record<BinaryOp, string>> = { add: 'add', sub: 'sub', mul: 'mul', bitand: 'and', bitor: 'or', bitxor: 'xor' };
+
+export abstract class WasmScalar {
+  /** Functions the text calls. */
+  readonly used = new Set<string>();
+
+  /** Text that reads a local, a buffer's address, an integer that comes from shapes. */
+  protected abstract local(local: Local): string;
+  protected abstract buffer(buffer: Buffer): string;
+  protected abstract index(value: number): string;
+
+  call(name: string, ...args: readonly string[]): string {
+    this.used.add(name);
+    return op(`call $${name}`, ...args);
+  }
+
+  expr(e: LExpr): string {
+    switch (e.kind) {
+      case 'const': return e.type === 'index' ? this.index(Number(e.value)) : constant(e.value, e.type);
+      case 'local': return this.local(e);
+      case 'read': return this.#read(e);
+      case 'unary': return this.#unary(e.op, this.expr(e.x), e.x.type);
+      case 'binary': return this.#binary(e);
+      case 'select': return this.#select(e.cond, e.a, e.b, typeOf(e.type));
+      case 'cast': return this.#cast(e.x, e.type, e.saturate);
+      case 'bitcast': return this.#bitcast(e.x, e.type as DType);
+    }
+  }
+
+  /**
+   * Address of an element, and the part of it that is an offset of the instruction. Scheduling writes
+   * `x + c` only where x alone is not negative, so that x may be an address by itself.
+   */
+  address(buffer: Buffer, at: LExpr, more = 0): { base: string; offset: string } {
+    const bytes = elementBytes(buffer);
+    const last = at.kind === 'binary' && at.op === 'add' ? constantOf(at.b) : constantOf(at);
+    const fixed = last !== undefined && last >= 0 ? last : 0;
+    const rest = fixed === 0 && last === undefined ? at : at.kind === 'binary' && at.op === 'add' && last !== undefined && last >= 0 ? at.a : constantOf(at) !== undefined ? undefined : at;
+    const base = this.buffer(buffer);
+    const offset = (fixed + more) * bytes;
+    return { base: rest === undefined ? base : op('i32.add', base, this.#bytes(rest, bytes)), offset: offset ? ` offset=${offset}` : '' };
+  }
+
+  #bytes(at: LExpr, bytes: number): string {
+    return bytes === 1 ? this.expr(at) : op('i32.shl', this.expr(at), i32(Math.log2(bytes)));
+  }
+
+  #load(buffer: Buffer, at: LExpr): string {
+    const { base, offset } = this.address(buffer, at);
+    return `(${accessOf(buffer).load}${offset} ${base})`;
+  }
+
+  #read({ buffer, at }: Extract<LExpr, { kind: 'read' }>): string {
+    const raw = this.#load(buffer, at);
+    if (holdsCodes(buffer)) return this.decode(raw, buffer.dtype);
+    return buffer.dtype === 'bool' ? op('i32.ne', raw, i32(0)) : raw;
+  }
+
+  store(buffer: Buffer, at: LExpr, value: LExpr): string {
+    const { base, offset } = this.address(buffer, at);
+    return `(${accessOf(buffer).store}${offset} ${base} ${this.stored(buffer, value)})`;
+  }
+
+  /** A value as it lies in memory. Bits that become codes are stored as they are: decoding would lose which NaN it is. */
+  stored(buffer: Buffer, value: LExpr): string {
+    if (!holdsCodes(buffer)) return this.expr(value);
+    if (value.kind === 'bitcast' && !isCoded(value.x.type)) return this.expr(value.x);
+    return this.encode(this.expr(value), buffer.dtype);
+  }
+
+  decode(code: string, t: DType): string {
+    if (t === 'float16') return this.call('f16_to_f32', code);
+    if (t === 'bfloat16') return this.call('bf16_to_f32', code);
+    this.used.add(`table_${t}`);
+    return op('f32.load', op('i32.add', `(global.get $table_${t})`, op('i32.shl', code, i32(2))));
+  }
+
+  encode(value: string, t: DType): string {
+    if (t === 'float16') return this.call('f32_to_f16', value);
+    return t === 'bfloat16' ? this.call('f32_to_bf16', value) : this.call(`encode_${t}`, value);
+  }
+
+  /** An integer of 32 bits brought back to a narrower type's range. */
+  narrow(code: string, t: ScalarType): string {
+    const bits = bitsOf(t);
+    if (bits >= 32) return code;
+    if (isUnsigned(t)) return op('i32.and', code, i32(2 ** bits - 1));
+    if (bits >= 8) return op(`i32.extend${bits}_s`, code);
+    return op('i32.shr_s', op('i32.shl', code, i32(32 - bits)), i32(32 - bits));
+  }
+
+  #fail(what: string, t: ScalarType): never {
+    throw new FlagosError('FLAGOS_E_INTERNAL', `${what} of ${t} cannot be written in WebAssembly`);
+  }
+
+  /** A function of float64 that JavaScript has, on a value of either width. */
+  #imported(name: string, t: 'f32' | 'f64', ...args: readonly string[]): string {
+    if (t === 'f64') return this.call(`${name}_f64`, ...args);
+    return op('f32.demote_f64', this.call(`${name}_f64`, ...args.map((a) => op('f64.promote_f32', a))));
+  }
+
+  #unary(name: UnaryOp, x: string, t: ScalarType): string {
+    if (name === 'not') return op('i32.eqz', x);
+    const type = typeOf(t);
+    if (type === 'f32' || type === 'f64') {
+      const one = `(${type}.const 1)`;
+      const plain = plainFloat[name];
+      if (plain) return op(`${type}.${plain}`, x);
+      if (name === 'isinf') return op(`${type}.eq`, op(`${type}.abs`, x), `(${type}.const inf)`);
+      // x − x is not 0 for NaN and infinities; of those only NaN is not its own absolute infinity.
+      if (name === 'isnan') return op('i32.eqz', op(`${type}.le`, op(`${type}.abs`, x), `(${type}.const inf)`));
+      if (name === 'sign') return this.call(`sign_${type}`, x);
+      if (name === 'reciprocal') return op(`${type}.div`, one, x);
+      if (name === 'rsqrt') return op(`${type}.div`, one, op(`${type}.sqrt`, x));
+      if (type === 'f32' && ownFloat32.has(name)) return this.call(`${name}_f32`, x);
+      if (name === 'sigmoid') return op('f64.div', one, op('f64.add', one, this.call('exp_f64', op('f64.neg', x))));
+      if (name === 'bitnot' || name === 'popcount') this.#fail(name, t);
+      return this.#imported(name, type, x);
+    }
+    const width = type === 'i64' ? 64 : 32;
+    switch (name) {
+      case 'isnan': case 'isinf': return i32(0);
+      case 'neg': return this.narrow(op(`${type}.sub`, `(${type}.const 0)`, x), t);
+      case 'bitnot': return this.narrow(op(`${type}.xor`, x, `(${type}.const -1)`), t);
+      case 'abs': return isUnsigned(t) ? x : this.narrow(this.call(`abs${width}`, x), t);
+      case 'sign': return isUnsigned(t) ? this.#extend(op(`${type}.ne`, x, `(${type}.const 0)`), type) : this.call(`sign${width}`, x);
+      case 'popcount': return op(`${type}.popcnt`, bitsOf(t) < 32 ? op('i32.and', x, i32(2 ** bitsOf(t) - 1)) : x);
+      case 'floor': case 'ceil': case 'round': case 'trunc': return x;
+      default: return this.#fail(name, t);
+    }
+  }
+
+  #extend(flag: string, type: 'i32' | 'i64'): string {
+    return type === 'i64' ? op('i64.extend_i32_u', flag) : flag;
+  }
+
+  #select(cond: LExpr, a: LExpr, b: LExpr, type: string): string {
+    const [c, x, y] = [this.expr(cond), this.expr(a), this.expr(b)];
+    return reads(a) || reads(b) ? `(if (result ${type}) ${c} (then ${x}) (else ${y}))` : op('select', x, y, c);
+  }
+
+  #binary(e: Extract<LExpr, { kind: 'binary' }>): string {
+    const [a, b] = [this.expr(e.a), this.expr(e.b)];
+    const t = e.a.type;
+    if (e.op === 'and') return reads(e.b) ? `(if (result i32) ${a} (then ${b}) (else ${i32(0)}))` : op('i32.and', a, b);
+    if (e.op === 'or') return reads(e.b) ? `(if (result i32) ${a} (then ${i32(1)}) (else ${b}))` : op('i32.or', a, b);
+    if (e.op === 'xor') return op('i32.xor', a, b);
+    const type = typeOf(t);
+    const compared = compare[e.op];
+    if (compared) {
+      const order = isFloat(t) || compared === 'eq' || compared === 'ne' ? '' : isUnsigned(t) ? '_u' : '_s';
+      return op(`${type}.${compared}${order}`, a, b);
+    }
+    if (type === 'f32' || type === 'f64') return this.#float(e.op, a, b, type);
+    if (t === 'index' && (e.op === 'div' || e.op === 'rem')) return op(`i32.${e.op}_u`, a, b);
+    return this.#integer(e.op, a, b, t, type);
+  }
+
+  #float(name: BinaryOp, a: string, b: string, type: 'f32' | 'f64'): string {
+    if (name === 'add' || name === 'sub' || name === 'mul' || name === 'div' || name === 'min' || name === 'max') return op(`${type}.${name}`, a, b);
+    if (name === 'floordiv') return op(`${type}.floor`, op(`${type}.div`, a, b));
+    if (name === 'rem') return this.#imported('fmod', type, a, b);
+    if (name === 'pow' || name === 'atan2' || name === 'floormod') return this.#imported(name, type, a, b);
+    return this.#fail(name, type === 'f32' ? 'float32' : 'float64');
+  }
+
+  #integer(name: BinaryOp, a: string, b: string, t: ScalarType, type: 'i32' | 'i64'): string {
+    const width = type === 'i64' ? 64 : 32;
+    const sign = isUnsigned(t) ? 'u' : 's';
+    const plain = arithmetic[name];
+    if (plain) return this.narrow(op(`${type}.${plain}`, a, b), t);
+    switch (name) {
+      case 'min': case 'max': return this.call(`${name}_${sign}${width}`, a, b);
+      case 'shl': return this.narrow(this.call(`shl${width}`, a, b, `(${type}.const ${bitsOf(t)})`), t);
+      case 'shr': return this.call(`shr_${sign}${width}`, a, b, `(${type}.const ${bitsOf(t)})`);
+      case 'div': case 'rem': return this.narrow(this.call(`${name}_${sign}${width}`, a, b), t);
+      case 'floordiv': case 'floormod':
+        return this.narrow(this.call(sign === 'u' ? `${name === 'floordiv' ? 'div' : 'rem'}_u${width}` : `${name}_s${width}`, a, b), t);
+      case 'pow': {
+        const wide = (x: string): string => (type === 'i64' ? x : op(`i64.extend_i32_${sign}`, x));
+        const result = this.call('pow_i64', wide(a), wide(b));
+        return type === 'i64' ? result : this.narrow(op('i32.wrap_i64', result), t);
+      }
+      default: return this.#fail(name, t);
+    }
+  }
+
+  #cast(value: LExpr, to: ScalarType, saturate: boolean): string {
+    const x = this.expr(value);
+    const [from, source, target] = [value.type, typeOf(value.type), typeOf(to)];
+    if (to === 'bool') return source === 'i32' ? op('i32.ne', x, i32(0)) : op(`${source}.ne`, x, `(${source}.const 0)`);
+    if (to === 'index') return source === 'i32' ? x : source === 'i64' ? op('i32.wrap_i64', x) : op(`i32.trunc_sat_${source}_s`, x);
+    if (isFloat(to)) return this.#toFloat(x, from, to);
+    if (source === 'f32' || source === 'f64') return this.#floatToInteger(source === 'f32' ? op('f64.promote_f32', x) : x, to, saturate);
+    const wide = source === 'i64' ? x : op(`i64.extend_i32_${isUnsigned(from) ? 'u' : 's'}`, x);
+    if (saturate) return this.#saturated(wide, from === 'uint64', to);
+    if (target === 'i64') return wide;
+    return this.narrow(source === 'i64' ? op('i32.wrap_i64', x) : x, to);
+  }
+
+  #toFloat(x: string, from: ScalarType, to: ScalarType): string {
+    const [source, target] = [typeOf(from), typeOf(to)];
+    const sign = isUnsigned(from) ? 'u' : 's';
+    const made = source === target ? x : source === 'f64' ? op('f32.demote_f64', x) : source === 'f32' ? op('f64.promote_f32', x) : op(`${target}.convert_${source}_${sign}`, x);
+    return isCoded(to) ? this.rounded(made, to) : made;
+  }
+
+  /** The value of a narrow float type nearest to a float32. */
+  rounded(x: string, t: DType): string {
+    return this.decode(this.encode(x, t), t);
+  }
+
+  #floatToInteger(x: string, to: ScalarType, saturate: boolean): string {
+    if (!saturate) return typeOf(to) === 'i64' ? this.call('to_i64', x) : this.narrow(op('i32.wrap_i64', this.call('to_i64', x)), to);
+    if (to === 'uint64') return op('i64.trunc_sat_f64_u', x);
+    return this.#saturated(op('i64.trunc_sat_f64_s', x), false, to);
+  }
+
+  /** A 64-bit integer cut off at a type's ends. */
+  #saturated(x: string, unsigned: boolean, to: ScalarType): string {
+    const [lo, hi] = integerRange(to as DType);
+    const limited = unsigned ? this.call('min_u64', x, `(i64.const ${BigInt.asIntN(64, hi)})`) : to === 'uint64' ? this.call('max_s64', x, '(i64.const 0)') : this.call('clamp64', x, `(i64.const ${lo})`, `(i64.const ${hi})`);
+    return typeOf(to) === 'i64' ? limited : op('i32.wrap_i64', limited);
+  }
+
+  #bitcast(x: LExpr, to: DType): string {
+    const raw = x.kind === 'read' && holdsCodes(x.buffer) ? this.#load(x.buffer, x.at) : isCoded(x.type) ? this.encode(this.expr(x), x.type) : this.expr(x);
+    const [from, target] = [isCoded(x.type) ? 'i32' : typeOf(x.type), isCoded(to) ? 'i32' : typeOf(to)];
+    const bits = from === target ? raw : op(`${target}.reinterpret_${from}`, raw);
+    if (isCoded(to)) return this.decode(op('i32.and', bits, i32(2 ** dtypeInfo(to).bits - 1)), to);
+    if (to === 'bool') return op('i32.ne', bits, i32(0));
+    return target === 'i32' ? this.narrow(bits, to) : bits;
+  }
+}
+
+export { get };
