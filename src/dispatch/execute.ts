@@ -34,8 +34,8 @@ export class StepFailure extends Error {
 }
 
 /** @throws FLAGOS_E_CANCELLED if the caller asked to stop. */
-export const checkCancelled = (signal: AbortSignal | undefined): void => {
-  if (signal?.aborted) throw new FlagosError('FLAGOS_E_CANCELLED', 'the run was cancelled', { cause: signal.reason });
+export const checkCancelled = (signal: AbortSignal | undefined, model?: string): void => {
+  if (signal?.aborted) throw new FlagosError('FLAGOS_E_CANCELLED', 'the run was cancelled', { cause: signal.reason, trace: { model } });
 };
 
 /** A step that did not end at once, or whose observer asks to wait. */

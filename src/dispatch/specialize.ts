@@ -4,16 +4,12 @@
  * folded (shape arithmetic above all), branches whose condition is constant are taken, nodes nobody
  * needs are dropped. What depends on data stays unknown; the planner cuts there.
  */
-import { concreteShape, nodeReads, subgraphsOf, typeBytes, type Graph, type Node, type ValueType } from '../core/graph.ts';
+import { concreteShape, nodeReads, subgraphsOf, type Graph, type Node, type ValueType } from '../core/graph.ts';
 import { FlagosError } from '../core/errors.ts';
-import { Tensor, type Value } from '../core/tensor.ts';
-import { lower } from '../compiler/lower.ts';
-import { takeInventory } from '../compiler/materialize.ts';
-import { renderJs } from '../compiler/render/js.ts';
-import { InputTensor } from '../compiler/tensor-expr.ts';
-import { bindNode, expressionsOf, inferTypes, isConcrete, isDeterministic, usesHost, type Arg, type BoundNode } from '../ops/bind.ts';
-import { evaluateNode, typeOfValue } from '../ops/evaluate.ts';
+import { Tensor } from '../core/tensor.ts';
+import { bindNode, inferTypes, type Arg, type BoundNode } from '../ops/bind.ts';
 import type { OpSet } from '../ops/registry.ts';
+import { fold, type Folded } from './fold.ts';
 import { inlineBranch, renameAttrs } from './inline.ts';
 
 /** A node with what is known of it. */
@@ -154,8 +150,9 @@ class Specializer {
   #known(node: Node, bound: BoundNode): void {
     const args = node.inputs.map((n) => this.#arg(n));
     if (this.#forwards(node, bound) || this.#branches(node, args)) return;
-    if (this.#fold(node, bound, args)) return;
-    this.#add(node, bound, args, inferTypes(bound, args));
+    const folded = fold(bound, args, this.#foldBytes);
+    if (folded) this.#constants(node, folded);
+    else this.#add(node, bound, args, inferTypes(bound, args));
   }
 
   /** Identity passes its input on under another name, unless that name is what the graph's user reads. */
@@ -189,44 +186,7 @@ class Specializer {
     return true;
   }
 
-  #fold(node: Node, bound: BoundNode, args: readonly Arg[]): boolean {
-    const { record } = bound;
-    if (record.control || !isDeterministic(bound, args.map((a) => a.type), args.map((a) => a.value))) return false;
-    if (node.inputs.every((n, i) => n === '' || args[i]!.value) && this.#smallEnough(bound, args)) {
-      const made = evaluateNode(record, node, args.map((a) => a.value));
-      if (made instanceof Promise || made.some((v) => v !== undefined && !(v instanceof Tensor))) return false;
-      this.#constants(node, made);
-      return true;
-    }
-    return this.#foldShapes(node, bound, args);
-  }
-
-  /** Folding must not blow up memory: no large tensor is made out of a small one. */
-  #smallEnough(bound: BoundNode, args: readonly Arg[]): boolean {
-    const bytes = inferTypes(bound, args).map(typeBytes);
-    if (bytes.includes(undefined)) return usesHost(bound, args.map((a) => a.type), args.map((a) => a.value)) && args.every((a) => (a.value?.byteLength ?? 0) <= this.#foldBytes);
-    const made = bytes.reduce<number>((n, b) => n + b!, 0);
-    return made <= this.#foldBytes || made <= args.reduce((n, a) => n + (a.value?.byteLength ?? 0), 0);
-  }
-
-  /** Ops that read only shapes (Shape, Size, Range of constants, …): their expressions load no unknown input. */
-  #foldShapes(node: Node, bound: BoundNode, args: readonly Arg[]): boolean {
-    const types = args.map((a) => a.type);
-    if (!bound.record.compute || usesHost(bound, types, args.map((a) => a.value)) || !isConcrete(bound, args)) return false;
-    const outputs = inferTypes(bound, args);
-    if (outputs.some((t) => (typeBytes(t) ?? 0) > 1024)) return false;
-    const inputs = args.map((a) => (a.type?.kind === 'tensor' ? new InputTensor('', a.type.dtype, concreteShape(a.type)!, a.value) : undefined));
-    const roots = expressionsOf(bound, inputs, args.map((a) => a.value));
-    const wanted = roots.flatMap((x) => (x ? [x] : []));
-    if (takeInventory(wanted).order.some((t) => t instanceof InputTensor)) return false;
-    const results = wanted.map((x) => Tensor.zeros(x.dtype, x.shape));
-    renderJs(lower([], wanted)).run([], results.map((r) => r.data));
-    let next = 0;
-    this.#constants(node, roots.map((x) => x && results[next++]));
-    return true;
-  }
-
-  #constants(node: Node, values: readonly (Value | undefined)[]): void {
+  #constants(node: Node, values: Folded): void {
     values.forEach((v, i) => v instanceof Tensor && node.outputs[i] && this.#constant(node.outputs[i]!, v));
     this.folded.push(node.name);
   }
@@ -258,7 +218,3 @@ export const specialize = (graph: Graph, known: ReadonlyMap<string, Arg>, option
     stated: specializer.stated,
   };
 };
-
-/** What is known of values at hand: their types, and the contents of those in `byValue`. */
-export const argsOfValues = (values: ReadonlyMap<string, Value>, byValue: ReadonlySet<string>): Map<string, Arg> =>
-  new Map([...values].map(([name, v]) => [name, { type: typeOfValue(v), value: byValue.has(name) && v instanceof Tensor ? v : undefined }]));

@@ -252,7 +252,7 @@ describe('errors that are the caller’s', () => {
   });
 
   it('are not held against a kernel that failed because of them', async () => {
-    const v = vendor('liar', { run: ([t, i], outputs, honest) => (i instanceof Tensor && i.toNumbers().some((n) => n > 2) ? fail('index out of bounds') : honest()) });
+    const v = vendor('liar', { run: ([, i], outputs, honest) => (i instanceof Tensor && i.toNumbers().some((n) => n > 2) ? fail('index out of bounds') : honest()) });
     const runtime = await openRuntime([v], { prefer: ['vendor:liar'], onFailure: 'quarantine' });
     const model = runtime.model({ name: 'm', graph: gather, metadata: {} });
     const t = row(5, 6, 7);

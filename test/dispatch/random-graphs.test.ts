@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Graph, Node } from '../../src/core/graph.ts';
-import { Tensor, type Value } from '../../src/core/tensor.ts';
+import type { Tensor, Value } from '../../src/core/tensor.ts';
 import { seeded, type Random } from '../../src/dispatch/testing-random.ts';
 import type { PolicyOverride } from '../../src/opmanager/policy.ts';
 import { refused, supported } from '../../src/plugins/contract.ts';

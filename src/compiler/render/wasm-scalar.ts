@@ -4,7 +4,7 @@ import { FlagosError } from '../../core/errors.ts';
 import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
 import { mapChildren, type Buffer, type LExpr, type Local } from '../loops.ts';
 import { constantOf } from '../schedule/ir.ts';
-import { accessOf, bitsOf, constant, elementBytes, get, holdsCodes, i32, isCoded, isFloat, isUnsigned, op, typeOf } from './wasm-types.ts';
+import { accessOf, bitsOf, constant, elementBytes, holdsCodes, i32, isCoded, isFloat, isUnsigned, op, typeOf } from './wasm-types.ts';
 
 /** Whether evaluating an expression where it is not wanted could reach outside of memory. */
 const reads = (e: LExpr): boolean => {
@@ -56,12 +56,12 @@ export abstract class WasmScalar {
    */
   address(buffer: Buffer, at: LExpr, more = 0): { base: string; offset: string } {
     const bytes = elementBytes(buffer);
-    const last = at.kind === 'binary' && at.op === 'add' ? constantOf(at.b) : constantOf(at);
-    const fixed = last !== undefined && last >= 0 ? last : 0;
-    const rest = fixed === 0 && last === undefined ? at : at.kind === 'binary' && at.op === 'add' && last !== undefined && last >= 0 ? at.a : constantOf(at) !== undefined ? undefined : at;
-    const base = this.buffer(buffer);
-    const offset = (fixed + more) * bytes;
-    return { base: rest === undefined ? base : op('i32.add', base, this.#bytes(rest, bytes)), offset: offset ? ` offset=${offset}` : '' };
+    const [base, whole] = [this.buffer(buffer), constantOf(at)];
+    const offset = (n: number): string => (n + more === 0 ? '' : ` offset=${(n + more) * bytes}`);
+    if (whole !== undefined && whole >= 0) return { base, offset: offset(whole) };
+    const last = at.kind === 'binary' && at.op === 'add' ? constantOf(at.b) : undefined;
+    if (at.kind === 'binary' && last !== undefined && last >= 0) return { base: op('i32.add', base, this.#bytes(at.a, bytes)), offset: offset(last) };
+    return { base: op('i32.add', base, this.#bytes(at, bytes)), offset: offset(0) };
   }
 
   #bytes(at: LExpr, bytes: number): string {
@@ -130,7 +130,7 @@ export abstract class WasmScalar {
       const plain = plainFloat[name];
       if (plain) return op(`${type}.${plain}`, x);
       if (name === 'isinf') return op(`${type}.eq`, op(`${type}.abs`, x), `(${type}.const inf)`);
-      // x − x is not 0 for NaN and infinities; of those only NaN is not its own absolute infinity.
+      // Only NaN is neither below infinity nor equal to it.
       if (name === 'isnan') return op('i32.eqz', op(`${type}.le`, op(`${type}.abs`, x), `(${type}.const inf)`));
       if (name === 'sign') return this.call(`sign_${type}`, x);
       if (name === 'reciprocal') return op(`${type}.div`, one, x);
@@ -213,6 +213,7 @@ export abstract class WasmScalar {
     const [from, source, target] = [value.type, typeOf(value.type), typeOf(to)];
     if (to === 'bool') return source === 'i32' ? op('i32.ne', x, i32(0)) : op(`${source}.ne`, x, `(${source}.const 0)`);
     if (to === 'index') return source === 'i32' ? x : source === 'i64' ? op('i32.wrap_i64', x) : op(`i32.trunc_sat_${source}_s`, x);
+    if (saturate && isCoded(to)) return this.call(`saturate_${to}`, this.#toFloat(x, from, 'float32'));
     if (isFloat(to)) return this.#toFloat(x, from, to);
     if (source === 'f32' || source === 'f64') return this.#floatToInteger(source === 'f32' ? op('f64.promote_f32', x) : x, to, saturate);
     const wide = source === 'i64' ? x : op(`i64.extend_i32_${isUnsigned(from) ? 'u' : 's'}`, x);
@@ -255,5 +256,3 @@ export abstract class WasmScalar {
     return target === 'i32' ? this.narrow(bits, to) : bits;
   }
 }
-
-export { get };

@@ -27,7 +27,10 @@ interface Known {
   readonly depths: ReadonlyMap<string, number>;
 }
 
-/** The same sum, outer terms first, constant last. */
+/**
+ * The same sum, outer terms first. A constant that is added stands last if the rest is sure not to be
+ * negative (so that it may become part of an address), else first.
+ */
 const ordered = (e: LExpr, known: Known): LExpr => {
   const { constant, terms } = linearOf(e);
   const sorted = terms
@@ -38,7 +41,8 @@ const ordered = (e: LExpr, known: Known): LExpr => {
   // Starting with what is added avoids "0 - x".
   const first = positive > 0 && sorted[positive]!.depth === sorted[0]!.depth ? sorted.splice(positive, 1) : [];
   const sum = [...first, ...sorted].reduce<LExpr>((total, { coefficient, atom }) => (coefficient < 0 ? at.sub(total, at.mul(atom, -coefficient)) : at.add(total, at.mul(atom, coefficient))), k(0));
-  return constant < 0 && sum.kind !== 'const' ? at.sub(sum, k(-constant)) : at.add(sum, k(constant));
+  if (constant < 0 && sum.kind !== 'const') return at.sub(sum, k(-constant));
+  return rangeOf(sum, known.ranges)[0] >= 0 ? at.add(sum, k(constant)) : at.add(k(constant), sum);
 };
 
 const simplifyExpr = (e: LExpr, known: Known): LExpr => {
