@@ -27,7 +27,8 @@ type Stream = NodeJS.WriteStream;
 const wantsColor = (stream: Stream, env: Io['env']): boolean => {
   if (env['NO_COLOR']) return false;
   if (env['FORCE_COLOR'] && env['FORCE_COLOR'] !== '0') return true;
-  return stream.isTTY && env['TERM'] !== 'dumb';
+  // `isTTY` is absent, not false, for what is no terminal.
+  return stream.isTTY === true && env['TERM'] !== 'dumb';
 };
 
 /** The reader of our output went away (`flagos ops | head -1`): that is no failure. */
