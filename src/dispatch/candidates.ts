@@ -37,7 +37,9 @@ const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | 
   if (!session.variants) return [defaultVariant];
   try {
     const found: unknown = session.variants(region);
-    return Array.isArray(found) && found.length > 0 && found.every(isVariant) ? found : refused('ERROR', 'names no variants of what it says it supports');
+    if (!Array.isArray(found) || found.length === 0 || !found.every(isVariant)) return refused('ERROR', 'names no variants of what it says it supports');
+    // A name is how a kernel is chosen, measured and set aside.
+    return new Set(found.map((v) => v.name)).size === found.length ? found : refused('ERROR', 'names a variant twice');
   } catch (thrown) {
     return refused('ERROR', `failed when asked for variants: ${asError(thrown).message}`);
   }

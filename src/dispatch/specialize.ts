@@ -4,12 +4,13 @@
  * folded (shape arithmetic above all), branches whose condition is constant are taken, nodes nobody
  * needs are dropped. What depends on data stays unknown; the planner cuts there.
  */
-import { concreteShape, nodeReads, subgraphsOf, type Graph, type Node, type ValueType } from '../core/graph.ts';
+import { concreteShape, subgraphsOf, type Graph, type Node, type ValueType } from '../core/graph.ts';
 import { FlagosError } from '../core/errors.ts';
 import { Tensor } from '../core/tensor.ts';
 import { bindNode, inferTypes, type Arg, type BoundNode } from '../ops/bind.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { fold, type Folded } from './fold.ts';
+import { addOwnNames, alive } from './names.ts';
 import { inlineBranch, renameAttrs } from './inline.ts';
 
 /** A node with what is known of it. */
@@ -53,29 +54,6 @@ export interface SpecializeOptions {
 }
 
 const FOLD_BYTES = 1 << 16;
-
-/** Nodes whose outputs are needed for `outputs`, in order. */
-const alive = (nodes: readonly Node[], outputs: readonly string[]): Node[] => {
-  const needed = new Set(outputs);
-  const kept: Node[] = [];
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i]!;
-    if (!node.outputs.some((o) => needed.has(o))) continue;
-    kept.push(node);
-    for (const name of nodeReads(node)) needed.add(name);
-  }
-  return kept.reverse();
-};
-
-/** Names a graph and the graphs inside it give to values. */
-const addOwnNames = (graph: Graph, names: Set<string>): void => {
-  for (const { name } of graph.inputs) names.add(name);
-  for (const name of graph.initializers.keys()) names.add(name);
-  for (const node of graph.nodes) {
-    for (const name of node.outputs) names.add(name);
-    for (const [, inner] of subgraphsOf(node)) addOwnNames(inner, names);
-  }
-};
 
 class Specializer {
   readonly constants = new Map<string, Tensor>();

@@ -1,23 +1,36 @@
 /** One op called by itself: its attributes in plain JavaScript, the graph of one node around it, and the key by which that graph is kept. */
+import { FlagosError } from '../core/errors.ts';
 import { opName, type Attribute, type Graph } from '../core/graph.ts';
-import { Tensor, type Value } from '../core/tensor.ts';
+import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
 import type { OpSet } from '../ops/registry.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
 
-/** Plain attribute values of a single call; numbers that are whole become ints. */
-export type PlainAttributes = Readonly<Record<string, number | string | readonly number[] | readonly string[] | Tensor | Attribute>>;
+/** Plain attribute values of a single call; numbers become what the op declares, else ints if they are whole. Undefined: left out. */
+export type PlainAttributes = Readonly<Record<string, number | bigint | boolean | string | readonly (number | bigint)[] | readonly string[] | Tensor | Attribute | undefined>>;
 
-const isAttribute = (v: PlainAttributes[string]): v is Attribute => typeof v === 'object' && !Array.isArray(v) && !(v instanceof Tensor) && 'type' in v && 'value' in v;
+const isAttribute = (v: object): v is Attribute => 'type' in v && typeof v.type === 'string' && 'value' in v;
+const isNumbers = (v: readonly unknown[]): v is readonly (number | bigint)[] => v.every((x) => typeof x === 'number' || typeof x === 'bigint');
+const isStrings = (v: readonly unknown[]): v is readonly string[] => v.every((x) => typeof x === 'string');
+const isFloats = (v: readonly (number | bigint)[]): v is readonly number[] => v.every((x) => typeof x === 'number');
 
-const toAttribute = (v: PlainAttributes[string], declared: Attribute['type'] | undefined): Attribute => {
-  if (isAttribute(v)) return v;
+/** @param declared the type the op's record states, if there is one. @throws FLAGOS_E_ATTRIBUTE for what can be no attribute. */
+const toAttribute = (name: string, v: unknown, declared: Attribute['type'] | undefined): Attribute => {
   if (v instanceof Tensor) return { type: 'tensor', value: v };
   if (typeof v === 'string') return { type: 'string', value: v };
+  if (typeof v === 'boolean') return { type: 'int', value: v ? 1 : 0 };
+  if (typeof v === 'bigint') return { type: 'int', value: v };
   if (typeof v === 'number') return { type: declared === 'float' || (declared === undefined && !Number.isInteger(v)) ? 'float' : 'int', value: v };
-  if (declared === 'strings' || (v.length > 0 && v.every((x) => typeof x === 'string'))) return { type: 'strings', value: v as readonly string[] };
-  const numbers = v as readonly number[];
-  return { type: declared === 'floats' || (declared === undefined && !numbers.every(Number.isInteger)) ? 'floats' : 'ints', value: numbers };
+  if (Array.isArray(v) && isStrings(v) && (v.length > 0 || declared === 'strings')) return { type: 'strings', value: v };
+  if (Array.isArray(v) && isNumbers(v)) {
+    return isFloats(v) && (declared === 'floats' || (declared === undefined && !v.every(Number.isInteger))) ? { type: 'floats', value: v } : { type: 'ints', value: v };
+  }
+  if (typeof v === 'object' && v !== null && isAttribute(v)) return v;
+  throw new FlagosError('FLAGOS_E_ATTRIBUTE', `'${name}' is ${v === null ? 'null' : Array.isArray(v) ? 'a list of other things than numbers or strings' : `a ${typeof v}`}, which is no attribute`, {
+    hint: 'give numbers, strings, lists of them, tensors, or { type, value }',
+  });
 };
+
+const isValue = (x: unknown): x is Value => x === null || x instanceof Tensor || x instanceof Sequence || x instanceof MapValue;
 
 /** `com.microsoft.Gelu` → its domain and name; `ai.onnx` is the domain without a name. */
 const splitName = (op: string): readonly [domain: string, name: string] => {
@@ -26,11 +39,12 @@ const splitName = (op: string): readonly [domain: string, name: string] => {
   return [domain === 'ai.onnx' ? '' : domain, op.slice(dot + 1)];
 };
 
-/** The graph of one call: inputs x0, x1, …, outputs y0, y1, …. @throws FLAGOS_E_ATTRIBUTE where an attribute has no such type. */
+/** The graph of one call: inputs x0, x1, …, outputs y0, y1, …. @throws FLAGOS_E_ATTRIBUTE, FLAGOS_E_USAGE. */
 export const callGraph = (op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes, outputs: number, ops: OpSet): Graph => {
   const [domain, name] = splitName(op);
   const record = ops.find(domain, name);
-  const attrs = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, toAttribute(v, record?.attrs[k]?.type)] as const));
+  if (!Number.isInteger(outputs) || outputs < 1) throw new FlagosError('FLAGOS_E_USAGE', `${op} cannot have ${outputs} outputs`);
+  const attrs = Object.fromEntries(Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, toAttribute(k, v, record?.attrs[k]?.type)] as const])));
   const names = inputs.map((x, i) => (x === undefined ? '' : `x${i}`));
   const made = Array.from({ length: outputs }, (_, i) => `y${i}`);
   return {
@@ -41,10 +55,17 @@ export const callGraph = (op: string, inputs: readonly (Value | undefined)[], at
   };
 };
 
+/** @throws FLAGOS_E_INPUT for what is no value of this library. */
+export const checkArguments = (op: string, inputs: readonly unknown[]): void => {
+  const odd = inputs.findIndex((x) => x !== undefined && !isValue(x));
+  if (odd >= 0) throw new FlagosError('FLAGOS_E_INPUT', `argument ${odd} is not a value of this library`, { trace: { op }, hint: 'make it with new Tensor(dtype, dims, data) or Tensor.from' });
+};
+
 /** Values JSON would take for others. */
 const distinct = (_: string, v: unknown): unknown => {
   if (typeof v === 'bigint') return { bigint: String(v) };
   if (typeof v === 'number' && (!Number.isFinite(v) || Object.is(v, -0))) return { number: Object.is(v, -0) ? '-0' : String(v) };
+  if (typeof v === 'function' || typeof v === 'symbol') return { odd: String(v) };
   return v instanceof Map ? { map: [...v] } : v;
 };
 

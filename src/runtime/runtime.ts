@@ -14,7 +14,7 @@ import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
 import type { ProviderRegistry } from '../plugins/registry.ts';
-import { callGraph, callKey, type PlainAttributes } from './call.ts';
+import { callGraph, callKey, checkArguments, type PlainAttributes } from './call.ts';
 import { FlagosModel } from './model.ts';
 
 export type { PlainAttributes } from './call.ts';
@@ -128,6 +128,7 @@ export class Runtime {
    */
   async call(op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes = {}, options: { outputs?: number; policy?: PolicyOverride } = {}): Promise<Value[]> {
     this.#assertOpen();
+    checkArguments(op, inputs);
     const key = callKey(op, inputs, attributes, options);
     let runner = this.#calls.get(key);
     if (runner) this.#calls.delete(key);
