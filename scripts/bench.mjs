@@ -12,7 +12,7 @@ if (!name || !existsSync(input)) {
   console.error(`usage: node scripts/bench.mjs <${names.join('|')}> [--json file]`);
   process.exit(2);
 }
-const build = await rolldown({ input, platform: 'node', tsconfig: join(root, 'tsconfig.json'), external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'binaryen'] });
+const build = await rolldown({ input, platform: 'node', tsconfig: join(root, 'tsconfig.json'), external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'wabt'] });
 const dir = join(root, 'build/bench');
 await build.write({ dir, format: 'esm', entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs', sourcemap: true });
 await build.close();

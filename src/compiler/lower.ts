@@ -54,6 +54,14 @@ const identityOf = (e: ReduceExpr): LExpr => {
 
 const combine = { sum: 'add', prod: 'mul', max: 'max', min: 'min', and: 'and', or: 'or' } as const;
 
+/** Part of a buffer that holds a tensor of some shape: indices along `axis` begin at `start`. */
+interface Slice {
+  readonly buffer: Buffer;
+  readonly shape: readonly number[];
+  readonly axis: number;
+  readonly start: number;
+}
+
 /** Tensors whose buffers may be laid out in any order: they are written element by element. */
 const canLayOut = (t: TensorExpr): boolean => t instanceof ComputeTensor || t instanceof ConcatTensor;
 
@@ -61,6 +69,8 @@ class Lowering {
   readonly #inventory: Inventory;
   readonly #buffers = new Map<TensorExpr, Buffer>();
   readonly #done = new Set<ScanNode>();
+  /** Tensors that were computed as parts of others. */
+  readonly #slices = new Map<TensorExpr, Slice>();
   readonly #layout: Layout;
   readonly temps: Buffer[] = [];
   /** Blocks being written: the program's, then one per scan being entered. */
@@ -75,7 +85,7 @@ class Lowering {
     outputs.forEach((t, i) => {
       const buffer = outputBuffers[i]!;
       // An output that is an input, a view, another output or laid out otherwise is copied; anything else is written in place.
-      if (this.#buffers.has(t) || layout(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor) this.#copy(t, buffer);
+      if (this.#isKnown(t) || layout(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor) this.#copy(t, buffer);
       else this.#materialize(t, buffer);
     });
   }
@@ -162,19 +172,22 @@ class Lowering {
   }
 
   #define(t: TensorExpr, buffer: Buffer): void {
-    if (t instanceof ComputeTensor) {
-      const uses = countUses(t.body);
-      this.#prepare(t.body);
-      this.#nest(t.shape, (at) => {
-        const vars = new Map(this.#scopeVars());
-        t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
-        const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
-        this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape, buffer.order), value });
-      }, true, buffer.order);
-    } else if (t instanceof ReshapeTensor || t instanceof InputTensor) this.#copy(t, buffer);
+    if (t instanceof ComputeTensor) this.#compute(t, buffer, (at) => this.#position(at, t.shape, buffer.order));
+    else if (t instanceof ReshapeTensor || t instanceof InputTensor) this.#copy(t, buffer);
     else if (t instanceof ConcatTensor) this.#concat(t, buffer);
     else if (t instanceof ScatterTensor) this.#scatter(t, buffer);
     else throw new FlagosError('FLAGOS_E_INTERNAL', `cannot lower a ${t.kind} tensor`);
+  }
+
+  #compute(t: ComputeTensor, buffer: Buffer, position: (at: readonly LExpr[]) => LExpr): void {
+    const uses = countUses(t.body);
+    this.#prepare(t.body);
+    this.#nest(t.shape, (at) => {
+      const vars = new Map(this.#scopeVars());
+      t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
+      const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
+      this.#block.push({ kind: 'store', buffer, at: position(at), value });
+    }, true, buffer.order);
   }
 
   /** Materializes what a body reads before its loops begin, so that no buffer is filled inside them. */
@@ -187,7 +200,7 @@ class Lowering {
 
   #prepareTensor(t: TensorExpr, seen = new Set<Expr>()): void {
     if (t instanceof InputTensor) this.#layOutInput(t);
-    if (this.#buffers.has(t)) return;
+    if (this.#isKnown(t)) return;
     if (t instanceof ReshapeTensor) this.#prepareTensor(t.base, seen);
     else if (t instanceof ComputeTensor && this.#inventory.inlined.has(t)) this.#prepare(t.body, seen);
     else this.#buffer(t);
@@ -206,8 +219,8 @@ class Lowering {
 
   #copy(t: TensorExpr, buffer: Buffer): void {
     this.#prepareTensor(t);
-    if (canLayOut(t) && this.#layout(t)) {
-      this.#buffer(t);
+    if (this.#slices.has(t) || (canLayOut(t) && this.#layout(t))) {
+      if (!this.#isKnown(t)) this.#buffer(t);
       this.#nest(t.shape, (at) => this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape), value: this.#read(t, at) }));
       return;
     }
@@ -215,16 +228,34 @@ class Lowering {
   }
 
   #concat(t: ConcatTensor, buffer: Buffer): void {
-    let offset = 0;
+    let start = 0;
     for (const part of t.parts) {
-      const start = offset;
-      this.#prepareTensor(part);
-      this.#nest(part.shape, (at) => {
-        const moved = at.map((e, d) => (d === t.axis ? ix.add(e, ix.k(start)) : e));
-        this.#block.push({ kind: 'store', buffer, at: this.#position(moved, t.shape, buffer.order), value: this.#read(part, at) });
-      }, true, buffer.order);
-      offset += part.shape[t.axis]!;
+      const slice: Slice = { buffer, shape: t.shape, axis: t.axis, start };
+      if (this.#canBeSlice(part, t)) {
+        this.#compute(part, buffer, (at) => this.#sliced(slice, at));
+        this.#slices.set(part, slice);
+      } else {
+        this.#prepareTensor(part);
+        this.#nest(part.shape, (at) => this.#block.push({ kind: 'store', buffer, at: this.#sliced(slice, at), value: this.#read(part, at) }), true, buffer.order);
+      }
+      start += part.shape[t.axis]!;
     }
+  }
+
+  /** Whether a part needs no memory of its own: it is computed where it will stand. */
+  #canBeSlice(part: TensorExpr, t: ConcatTensor): part is ComputeTensor {
+    if (!(part instanceof ComputeTensor) || this.#isKnown(part) || this.#inventory.inlined.has(part)) return false;
+    return this.#inventory.within(part).size === this.#inventory.within(t).size;
+  }
+
+  /** Position of a part's index in the whole. */
+  #sliced({ buffer, shape, axis, start }: Slice, at: readonly LExpr[]): LExpr {
+    return this.#position(at.map((e, d) => (d === axis ? ix.add(e, ix.k(start)) : e)), shape, buffer.order);
+  }
+
+  /** Whether a tensor is in memory already. */
+  #isKnown(t: TensorExpr): boolean {
+    return this.#buffers.has(t) || this.#slices.has(t);
   }
 
   #scatter(t: ScatterTensor, buffer: Buffer): void {
@@ -295,6 +326,8 @@ class Lowering {
   }
 
   #read(t: TensorExpr, at: readonly LExpr[]): LExpr {
+    const slice = this.#slices.get(t);
+    if (slice) return { kind: 'read', type: t.dtype, buffer: slice.buffer, at: this.#sliced(slice, at) };
     const buffer = this.#buffers.get(t);
     if (buffer) return { kind: 'read', type: t.dtype, buffer, at: this.#position(at, t.shape, buffer.order) };
     if (t instanceof ReshapeTensor) {

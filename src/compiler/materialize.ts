@@ -1,8 +1,11 @@
 /**
  * Which tensors of an expression get a buffer, and which are computed where they are read.
  *
- * A tensor is inlined when that costs no more work than storing it: it contains no reduction, and it
- * is either plain data movement (loads, index arithmetic, selects) or read about once per element.
+ * A tensor is inlined when that costs no more work than storing it: it is plain data movement (loads,
+ * index arithmetic, selects) or read about once per element. One that holds a reduction is inlined
+ * only into the one tensor that reads it, in one place outside of reductions and branches, and only
+ * one such tensor goes into another: what follows a contraction becomes part of it, and every loop
+ * nest holds one reduction at most.
  */
 import { childrenOf, type Expr } from './expr.ts';
 import { ComputeTensor, ConcatTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
@@ -16,16 +19,22 @@ export interface Inventory {
   readonly within: (t: TensorExpr) => ReadonlySet<ScanNode>;
 }
 
-interface Load { readonly tensor: TensorExpr; readonly times: number }
+interface Load {
+  readonly tensor: TensorExpr;
+  readonly times: number;
+  /** It is evaluated exactly once per element: in no reduction, in no branch. */
+  readonly plain: boolean;
+}
 
 /** Loads in an expression, with how often each is evaluated; shared subexpressions count once. */
-const loadsOf = (e: Expr, times: number, seen: Set<Expr>, out: Load[], vars: Set<string>): void => {
+const loadsOf = (e: Expr, times: number, plain: boolean, seen: Set<Expr>, out: Load[], vars: Set<string>): void => {
   if (seen.has(e)) return;
   seen.add(e);
-  if (e.kind === 'load') out.push({ tensor: e.tensor, times });
+  if (e.kind === 'load') out.push({ tensor: e.tensor, times, plain });
   if (e.kind === 'var') vars.add(e.name);
   const inner = e.kind === 'reduce' ? times * e.axes.reduce((n, a) => n * a.extent, 1) : times;
-  for (const c of childrenOf(e)) loadsOf(c, inner, seen, out, vars);
+  const branches = e.kind === 'select' || (e.kind === 'binary' && (e.op === 'and' || e.op === 'or'));
+  for (const c of childrenOf(e)) loadsOf(c, inner, plain && e.kind !== 'reduce' && e.kind !== 'load' && !branches, seen, out, vars);
 };
 
 const cheapUnary = new Set(['neg', 'abs', 'not', 'bitnot', 'isnan', 'isinf', 'sign']);
@@ -50,6 +59,8 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
   const order: TensorExpr[] = [];
   const visited = new Set<TensorExpr>();
   const reads = new Map<TensorExpr, number>();
+  /** Who reads a tensor, and whether plainly; once per place. */
+  const readers = new Map<TensorExpr, { by: TensorExpr; plain: boolean }[]>();
   const scans = new Map<TensorExpr, Set<ScanNode>>();
   const stateOf = new Map<TensorExpr, ScanNode>();
   const stepOf = new Map<string, ScanNode>();
@@ -76,9 +87,10 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
     scans.set(t, depends);
     const state = stateOf.get(t);
     if (state) depends.add(state);
-    const need = (d: TensorExpr, times: number): void => {
+    const need = (d: TensorExpr, times: number, plain = false): void => {
       visit(d);
       reads.set(d, (reads.get(d) ?? 0) + times);
+      readers.set(d, [...(readers.get(d) ?? []), { by: t, plain }]);
       for (const s of scans.get(d)!) depends.add(s);
     };
     if (t instanceof ReshapeTensor) need(t.base, t.size);
@@ -98,8 +110,8 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
     for (const [e, times] of expressionsOf(t)) {
       const loads: Load[] = [];
       const vars = new Set<string>();
-      loadsOf(e, times, new Set(), loads, vars);
-      for (const l of loads) need(l.tensor, l.times);
+      loadsOf(e, times, t instanceof ComputeTensor, new Set(), loads, vars);
+      for (const l of loads) need(l.tensor, l.times, l.plain);
       for (const v of vars) if (stepOf.has(v)) depends.add(stepOf.get(v)!);
     }
     order.push(t);
@@ -109,9 +121,24 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
   const movement = memoized(isMovement);
   const reducing = memoized(hasReduce);
   const inlined = new Set<TensorExpr>();
+  /** Tensors whose loops hold a reduction: their own, or one that was inlined. */
+  const heavy = new Set<TensorExpr>();
   for (const t of order) {
-    if (pinned.has(t) || !(t instanceof ComputeTensor) || reducing(t.body)) continue;
-    if (movement(t.body) || (reads.get(t) ?? 0) <= Math.max(t.size, 1)) inlined.add(t);
+    if (!(t instanceof ComputeTensor)) continue;
+    if (reducing(t.body)) heavy.add(t);
+    if (pinned.has(t)) continue;
+    const once = (reads.get(t) ?? 0) <= Math.max(t.size, 1);
+    if (!heavy.has(t)) {
+      if (movement(t.body) || once) inlined.add(t);
+      continue;
+    }
+    const [reader, ...more] = readers.get(t) ?? [];
+    if (!once || !reader?.plain || more.length || heavy.has(reader.by)) continue;
+    if (!(reader.by instanceof ComputeTensor) || reducing(reader.by.body)) continue;
+    // What does not change with the steps of a recurrence is computed before it, all steps at once.
+    if (scans.get(t)!.size !== scans.get(reader.by)!.size) continue;
+    inlined.add(t);
+    heavy.add(reader.by);
   }
   return { order, inlined, within: (t) => scans.get(t) ?? new Set() };
 };

@@ -13,10 +13,10 @@ const data = (v: Value | undefined): Tensor['data'] => {
 describe('runs of one model', () => {
   it('are one after another, each with its own results, whatever takes how long', async () => {
     let running = 0;
-    let started = 0;
+    let turn = 0;
     const slow = vendor('slow', { ops: ['Abs'], slow: true, run: async (_, __, honest) => {
       expect(++running).toBe(1);
-      await later(started++ % 3);
+      await later(turn++ % 3);
       honest();
       running--;
     } });

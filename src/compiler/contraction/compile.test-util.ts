@@ -12,6 +12,7 @@ import { lower } from '../lower.ts';
 import { renderC, storageType } from '../render/c.ts';
 import { renderJs } from '../render/js.ts';
 import type { InputTensor, TensorExpr } from '../tensor-expr.ts';
+import { channelsLast } from './layout.ts';
 import { scheduleContractions } from './schedule.ts';
 import type { Target } from './types.ts';
 
@@ -64,7 +65,7 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
   return {
     compile(inputs, outputs, target) {
       const around = { target: { ...thisTarget, ...target }, storage: storageType };
-      const program = lower(inputs, outputs, (body) => scheduleContractions(body, around));
+      const program = lower(inputs, outputs, (body) => scheduleContractions(body, around), channelsLast);
       const { source, params, tempBytes } = renderC(program);
       let library = loaded.get(source);
       if (!library) loaded.set(source, (library = build(source)));

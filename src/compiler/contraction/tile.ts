@@ -121,7 +121,7 @@ export const transposer = (tile: Tile): readonly string[] => {
   i64 c = 0;
 #define ROW(i) x + (r + i) * xs + c
 #define TO(i) y + (c + i) * ys + r
-  for (; c + ${lanes} <= cols; c += ${lanes}) {
+  for (; rows >= ${lanes} && c + ${lanes} <= cols; c += ${lanes}) {
     i64 r = 0;
     for (; r + ${lanes} <= rows; r += ${lanes}) TURN_${T}(ROW, TO)
     for (; r < rows; r++) for (i64 i = 0; i < ${lanes}; i++) y[(c + i) * ys + r] = x[r * xs + c + i];

@@ -25,7 +25,7 @@ interface Transposition {
   readonly counters: ReadonlySet<string>;
 }
 
-/** Shorter sides are left to loops. */
+/** Blocks with both sides shorter are left to loops. */
 const SHORT = 8;
 
 /** Reads a loop nest as a transposing copy, if it is one. `storage`: C type of a buffer's elements. */
@@ -46,7 +46,7 @@ export const transpositionOf = (s: Stmt, storage: (b: Buffer) => string): Transp
   const merged = mergeAxes(axes, [read, write]);
   const along = merged.find((a) => coefficient(read, a) === 1);
   const across = merged.find((a) => coefficient(write, a) === 1);
-  if (!along || !across || along === across || along.extent < SHORT || across.extent < SHORT || coefficient(read, across) < along.extent) return undefined;
+  if (!along || !across || along === across || Math.max(along.extent, across.extent) < SHORT || coefficient(read, across) < along.extent) return undefined;
   return { from: value.buffer, to: last.buffer, read, write, along, across, outer: merged.filter((a) => a !== along && a !== across), counters: new Set(axes.map((a) => a.v.name)) };
 };
 

@@ -80,11 +80,11 @@ INLINE uint8_t f32_to_e8m0(float x, bool saturate) {
   return (uint8_t)(code > 254 ? (saturate ? 254 : 255) : code < 0 ? 0 : code);
 }
 
-/* min and max that give NaN if either is. */
-INLINE float min_f32(float a, float b) { return a != a ? a : b != b ? b : a < b ? a : b; }
-INLINE float max_f32(float a, float b) { return a != a ? a : b != b ? b : a > b ? a : b; }
-INLINE double min_f64(double a, double b) { return a != a ? a : b != b ? b : a < b ? a : b; }
-INLINE double max_f64(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }
+/* min and max that give NaN if either is: the comparison keeps a's, the test b's. Only one instruction waits for a, which may be a running result. */
+INLINE float min_f32(float a, float b) { float r = b < a ? b : a; return b != b ? b : r; }
+INLINE float max_f32(float a, float b) { float r = b > a ? b : a; return b != b ? b : r; }
+INLINE double min_f64(double a, double b) { double r = b < a ? b : a; return b != b ? b : r; }
+INLINE double max_f64(double a, double b) { double r = b > a ? b : a; return b != b ? b : r; }
 INLINE float sign_f32(float x) { return x != x ? x : (float)((x > 0) - (x < 0)); }
 INLINE double sign_f64(double x) { return x != x ? x : (double)((x > 0) - (x < 0)); }
 INLINE float floormod_f32(float a, float b) { float r = fmodf(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }

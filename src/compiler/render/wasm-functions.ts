@@ -18,7 +18,9 @@ const define = (name: string, body: string, needs: readonly string[] = []): [str
 const integers = (t: 'i32' | 'i64'): [string, WasmFunction][] => {
   const w = t === 'i32' ? 32 : 64;
   const zero = `(${t}.const 0)`;
-  const two = `(param $a ${t}) (param $b ${t}) (result ${t})`;
+  const pair = `(param $a ${t}) (param $b ${t})`;
+  const two = `${pair} (result ${t})`;
+  const shift = `${pair} (param $bits ${t}) (result ${t})`;
   const [a, b] = ['(local.get $a)', '(local.get $b)'];
   const unlessZero = (value: string): string => `(if (result ${t}) (${t}.eqz ${b}) (then ${zero}) (else ${value}))`;
   const minusOne = `(${t}.eq ${b} (${t}.const -1))`;
@@ -32,11 +34,11 @@ const integers = (t: 'i32' | 'i64'): [string, WasmFunction][] => {
     define(`div_u${w}`, `${two} ${unlessZero(`(${t}.div_u ${a} ${b})`)}`),
     define(`rem_u${w}`, `${two} ${unlessZero(`(${t}.rem_u ${a} ${b})`)}`),
     define(`floormod_s${w}`, `${two} (local $r ${t}) (local.set $r (call $rem_s${w} ${a} ${b})) (select (${t}.add (local.get $r) ${b}) (local.get $r) ${offSigns})`, [`rem_s${w}`]),
-    define(`floordiv_s${w}`, `${two} (local $r ${t}) (local.set $r (call $rem_s${w} ${a} ${b})) (${t}.sub (call $div_s${w} ${a} ${b}) (${t === 'i32' ? '' : 'i64.extend_i32_u '}${offSigns}))`, [`rem_s${w}`, `div_s${w}`]),
+    define(`floordiv_s${w}`, `${two} (local $r ${t}) (local.set $r (call $rem_s${w} ${a} ${b})) (${t}.sub (call $div_s${w} ${a} ${b}) ${t === 'i32' ? offSigns : `(i64.extend_i32_u ${offSigns})`})`, [`rem_s${w}`, `div_s${w}`]),
     ...(['s', 'u'] as const).flatMap((s) => [define(`min_${s}${w}`, `${two} ${least(s, 'lt')}`), define(`max_${s}${w}`, `${two} ${least(s, 'gt')}`)]),
-    define(`shl${w}`, `${two} (param $bits ${t}) (select ${zero} (${t}.shl ${a} ${b}) (${t}.ge_u ${b} (local.get $bits)))`),
-    define(`shr_u${w}`, `${two} (param $bits ${t}) (select ${zero} (${t}.shr_u ${a} ${b}) (${t}.ge_u ${b} (local.get $bits)))`),
-    define(`shr_s${w}`, `${two} (param $bits ${t}) (${t}.shr_s ${a} (select (${t}.sub (local.get $bits) (${t}.const 1)) ${b} (${t}.ge_u ${b} (local.get $bits))))`),
+    define(`shl${w}`, `${shift} (select ${zero} (${t}.shl ${a} ${b}) (${t}.ge_u ${b} (local.get $bits)))`),
+    define(`shr_u${w}`, `${shift} (select ${zero} (${t}.shr_u ${a} ${b}) (${t}.ge_u ${b} (local.get $bits)))`),
+    define(`shr_s${w}`, `${shift} (${t}.shr_s ${a} (select (${t}.sub (local.get $bits) (${t}.const 1)) ${b} (${t}.ge_u ${b} (local.get $bits))))`),
     define(`abs${w}`, `(param $a ${t}) (result ${t}) (select (${t}.sub ${zero} ${a}) ${a} (${t}.lt_s ${a} ${zero}))`),
     define(`sign${w}`, `(param $a ${t}) (result ${t}) ${t === 'i32' ? '' : '(i64.extend_i32_s '}(i32.sub (${t}.gt_s ${a} ${zero}) (${t}.lt_s ${a} ${zero}))${t === 'i32' ? '' : ')'}`),
   ];

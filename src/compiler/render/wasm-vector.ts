@@ -10,7 +10,7 @@ import { at, k, substitute } from '../schedule/ir.ts';
 import { coefficientOf, mentions, without } from '../schedule/linear.ts';
 import { bitLanes, floatLanes, vectorMath, type VectorCode } from './wasm-math.ts';
 import type { WasmScalar } from './wasm-scalar.ts';
-import { bitsOf, elementBytes, get, holdsCodes, isCoded, isFloat, isUnsigned, op, typeOf } from './wasm-types.ts';
+import { bitsOf, elementBytes, get, holdsCodes, isCoded, isFloat, isUnsigned, op } from './wasm-types.ts';
 
 export const LANES = 4;
 
@@ -48,12 +48,13 @@ export class WasmVector {
   readonly #varying: ReadonlySet<string>;
   readonly #code: VectorCode;
 
-  constructor(host: VectorHost, v: Local, first: number, vectors: ReadonlyMap<string, string>) {
+  /** @param varying the counter, and all names in `vectors`; both grow as statements are written. */
+  constructor(host: VectorHost, v: Local, first: number, vectors: ReadonlyMap<string, string>, varying: ReadonlySet<string>) {
     this.#host = host;
     this.#v = v;
     this.#first = first;
     this.#vectors = vectors;
-    this.#varying = new Set([v.name, ...vectors.keys()]);
+    this.#varying = varying;
     this.#code = {
       keep: (value) => {
         const name = host.declare('v128');
@@ -122,7 +123,6 @@ export class WasmVector {
     let type: ScalarType = 'index';
     const visit = (x: LExpr): void => {
       if (x.kind === 'local' && x.name === name) type = x.type;
-      substitute(x, new Map());
       for (const c of childrenOf(x)) visit(c);
     };
     visit(e);
@@ -218,6 +218,7 @@ export class WasmVector {
   }
 
   #binary(e: Extract<LExpr, { kind: 'binary' }>): string | undefined {
+    const { keep } = this.#code;
     const t = e.a.type;
     if (!fitsLane(t)) return undefined;
     if (e.op === 'and' || e.op === 'or') return guardedReads(e.b) ? undefined : op(`v128.${e.op}`, this.expr(e.a), this.expr(e.b));
@@ -234,6 +235,7 @@ export class WasmVector {
       // Against a number, one instruction gives what max and min are to give, NaN included.
       if ((e.op === 'min' || e.op === 'max') && isNumber(e.b)) return op(`f32x4.p${e.op}`, this.expr(e.a), this.expr(e.b));
       if ((e.op === 'min' || e.op === 'max') && isNumber(e.a)) return op(`f32x4.p${e.op}`, this.expr(e.b), this.expr(e.a));
+      if (e.op === 'min' || e.op === 'max') return this.#extreme(e.op, this.expr(e.a), keep(this.expr(e.b)));
       return op(`f32x4.${plain}`, this.expr(e.a), this.expr(e.b));
     }
     if (t === 'index') {
@@ -244,6 +246,11 @@ export class WasmVector {
     if (plain) return this.#narrow(op(plain, this.expr(e.a), this.expr(e.b)), t);
     if (e.op === 'min' || e.op === 'max') return op(`i32x4.${e.op}_${isUnsigned(t) ? 'u' : 's'}`, this.expr(e.a), this.expr(e.b));
     return undefined;
+  }
+
+  /** NaN if either is: `pmax` gives its first operand where that is NaN, and where the second is, all bits are set, which is one. Three instructions where `max` takes eight on x86. */
+  #extreme(name: 'min' | 'max', a: string, b: string): string {
+    return op('v128.or', op(`f32x4.p${name}`, a, b), op('f32x4.ne', b, b));
   }
 
   #select(e: Extract<LExpr, { kind: 'select' }>): string | undefined {
@@ -283,7 +290,7 @@ export class WasmVector {
     const { bits } = this.#code;
     const odd = op('v128.and', op('i32x4.shr_u', x, '(i32.const 16)'), bits(1));
     const rounded = op('v128.and', op('i32x4.add', op('i32x4.add', x, bits(0x7fff)), odd), bits(-65536));
-    return op('v128.bitselect', rounded, x, op('f32x4.eq', x, x));
+    return op('v128.bitselect', rounded, op('v128.or', x, bits(0x00400000)), op('f32x4.eq', x, x));
   }
 
   /** Stores the vector of values to the elements from the group's first lane on. */
@@ -331,5 +338,3 @@ const childrenOf = (e: LExpr): readonly LExpr[] => {
 
 const guardedReads = (e: LExpr): boolean => e.kind === 'read' || childrenOf(e).some(guardedReads);
 const isNumber = (e: LExpr): boolean => e.kind === 'const' && !Number.isNaN(e.value);
-
-export { typeOf };

@@ -87,7 +87,8 @@ class Motion {
       switch (s.kind) {
         case 'for': {
           const [from, to] = [this.#expr(s.from, depth), this.#expr(s.to, depth)];
-          define(s.v, depth + 1);
+          // What differs between lanes is not named outside of the place that uses it: positions there must show how they depend on the counter.
+          define(s.v, s.lanes ? Infinity : depth + 1);
           const outer = this.#pending[depth]!;
           this.#pending[depth] = new Map();
           this.#pending[depth + 1] = new Map();
@@ -118,7 +119,7 @@ class Motion {
             this.#moved.set(s.local.name, value);
             define(s.local, this.#depth.get(value.name) ?? 0);
           } else {
-            define(s.local, depth);
+            define(s.local, this.#depthOf(value) === Infinity ? Infinity : depth);
             out.push({ ...s, value });
           }
           break;

@@ -19,7 +19,7 @@ interface Reduction {
 
 /** A loop that does nothing but add up (or find an extreme) in one float variable. */
 const reductionOf = (s: Sched): Reduction | undefined => {
-  if (s.kind !== 'for' || s.parallel || constantOf(s.from) !== 0) return undefined;
+  if (s.kind !== 'for' || s.parallel || s.lanes || constantOf(s.from) !== 0) return undefined;
   const extent = constantOf(s.to);
   const last = s.body.at(-1);
   if (extent === undefined || extent < LEAST_EXTENT || last?.kind !== 'set' || !s.body.slice(0, -1).every((s) => s.kind === 'let')) return undefined;
@@ -50,7 +50,7 @@ const split = ({ loop, sum, op, extent }: Reduction): Sched[] => {
 export const splitReductions = (stmts: readonly Sched[]): Sched[] =>
   stmts.flatMap((s): Sched[] => {
     if (s.kind === 'if') return [{ ...s, then: splitReductions(s.then), otherwise: splitReductions(s.otherwise) }];
-    if (s.kind !== 'for') return [s];
+    if (s.kind !== 'for' || s.lanes) return [s];
     const found = reductionOf(s);
     return found ? split(found) : [{ ...s, body: splitReductions(s.body) }];
   });

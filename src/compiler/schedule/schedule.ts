@@ -7,9 +7,11 @@
 import type { Buffer, Local, Program, Stmt } from '../loops.ts';
 import { clipReductions, splitInterior } from './clip.ts';
 import { contractionOf } from './contraction.ts';
+import { interchangeColumns } from './interchange.ts';
 import { moveInvariants } from './invariants.ts';
 import { buffersOf, type Sched, type Target } from './ir.ts';
 import { jamReductions, unrollShort } from './jam.ts';
+import { markLanes } from './lanes.ts';
 import { normalize, toSched } from './normalize.ts';
 import { splitReductions } from './partial-sums.ts';
 import { simplify } from './simplify.ts';
@@ -75,20 +77,28 @@ class Scheduling {
 
   entry(g: Group): Entry {
     if (g.kind === 'loop') return { ...g, body: g.body.map((x) => this.entry(x)) };
-    return { kind: 'stage', body: finished(this.#body(g.body)) };
+    return { kind: 'stage', body: this.#finished(this.#body(g.body)) };
   }
 
   #body(body: readonly Stmt[]): Sched[] {
     const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target) : undefined;
-    if (!contraction) return splitReductions(jamReductions(unrollShort(clipReductions(toSched(body).flatMap(splitInnermost), new Map())), this.#target.jam));
+    if (!contraction) {
+      const rows = interchangeColumns(toSched(body), this.#target, this.temps);
+      const clipped = unrollShort(clipReductions(rows.flatMap(splitInnermost), new Map()));
+      return this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
+    }
     const tiled = tileContraction(contraction, this.#target, (b) => this.#constants.has(b));
     this.temps.push(...tiled.temps);
-    this.packing.push(...tiled.once.map((s): Entry => ({ kind: 'stage', body: finished([s]) })));
-    return this.#target.lanes === 1 ? unrollShort(tiled.body) : [...tiled.body];
+    this.packing.push(...tiled.once.map((s): Entry => ({ kind: 'stage', body: this.#finished([s]) })));
+    return this.#target.lanes > 1 ? [...tiled.body] : unrollShort(tiled.body);
+  }
+
+  #finished(body: readonly Sched[]): Sched[] {
+    const { lanes } = this.#target;
+    const simple = simplify(body);
+    return moveInvariants(lanes > 1 ? simplify(splitReductions(markLanes(simple, lanes))) : simple);
   }
 }
-
-const finished = (body: readonly Sched[]): Sched[] => moveInvariants(simplify(body));
 
 /** Splits the innermost parallel loop where guards hold throughout its inside. */
 const splitInnermost = (s: Sched): Sched[] => {

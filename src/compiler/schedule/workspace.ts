@@ -25,12 +25,15 @@ interface Life {
   last: number;
 }
 
-/** @param bytesOf bytes of one element of a temporary. */
-export const layOutWorkspace = (program: ScheduledProgram, bytesOf: (b: Buffer) => number): Workspace => {
+/**
+ * @param bytesOf bytes of one element of a temporary.
+ * @param wanted which temporaries to lay out; default all.
+ */
+export const layOutWorkspace = (program: ScheduledProgram, bytesOf: (b: Buffer) => number, wanted: (b: Buffer) => boolean = () => true): Workspace => {
   const lives = new Map<Buffer, Life>();
   const last = program.once.length + program.entries.length;
   const touch = (b: Buffer, from: number, to: number): void => {
-    if (b.role !== 'temp') return;
+    if (b.role !== 'temp' || !wanted(b)) return;
     const life = lives.get(b);
     if (!life) lives.set(b, { buffer: b, bytes: Math.ceil((b.size * bytesOf(b)) / ALIGN) * ALIGN, first: from, last: to });
     else {

@@ -2,6 +2,7 @@
  * What chips of this library have in common that compile regions in the process itself: a region's
  * expressions are lowered and handed to the chip, which gives back something that runs on arrays.
  */
+import { chain, type MaybePromise } from '../../core/async.ts';
 import type { NumericData } from '../../core/dtype.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { lower } from '../../compiler/lower.ts';
@@ -31,7 +32,7 @@ export abstract class CompiledSession implements ChipSession {
   }
 
   /** @param constants inputs whose contents are the same at every run, with those. */
-  protected abstract compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): CompiledProgram;
+  protected abstract compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): MaybePromise<CompiledProgram>;
 
   supports(region: Region): Support {
     if (isHostRegion(this.#ops, region)) return supported;
@@ -48,13 +49,13 @@ export abstract class CompiledSession implements ChipSession {
     return [contentCheck(this.#ops, region) ? { ...this.variant, alone: true } : this.variant];
   }
 
-  prepare(region: Region): Prepared {
+  prepare(region: Region): MaybePromise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const program = lower(inputs.map((i) => i.tensor), outputs);
     const constants = new Map(inputs.flatMap(({ constant }, i) => (constant ? [[program.inputs[i]!, constant] as const] : [])));
-    const compiled = this.compile(program, constants);
-    return prepared(compiled, inputs, outputs.map((o) => ({ dims: o.shape, dtype: o.dtype })), contentCheck(this.#ops, region));
+    const made = outputs.map((o) => ({ dims: o.shape, dtype: o.dtype }));
+    return chain(this.compile(program, constants), (compiled) => prepared(compiled, inputs, made, contentCheck(this.#ops, region)));
   }
 
   close(): void {}

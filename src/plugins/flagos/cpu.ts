@@ -1,6 +1,7 @@
 /** The chip `flagos/cpu`: regions compiled to machine code, one library and one call each. */
 import type { NumericData } from '../../core/dtype.ts';
 import { lower } from '../../compiler/lower.ts';
+import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
 import { renderC, storageType } from '../../compiler/render/c.ts';
 import type { OpSet } from '../../ops/registry.ts';
@@ -120,7 +121,7 @@ export class CpuSession implements ChipSession {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const around = { target: this.#toolchain.target, storage: storageType };
-    const program = lower(inputs.map((i) => i.tensor), outputs, (body) => scheduleContractions(body, around));
+    const program = lower(inputs.map((i) => i.tensor), outputs, (body) => scheduleContractions(body, around), channelsLast);
     const { source, params, tempBytes } = renderC(program);
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
     const kernel = await this.#toolchain.load(source, label);

@@ -1,33 +1,53 @@
 /** The provider `flagos`: this library's own kernels, generated from the op records. One chip a file. */
 import type { OpSet } from '../../ops/registry.ts';
 import { FlagosError } from '../../core/errors.ts';
-import type { Host, KernelProvider, ProbeReport } from '../contract.ts';
+import type { Chip, ChipSession, Host, KernelProvider, ProbeReport } from '../contract.ts';
+import { findAssembler } from './assembler.ts';
 import { CpuSession } from './cpu.ts';
 import { jsChip, JsSession } from './js.ts';
 import type { NativeProbe } from './native.ts';
+import { findWasm } from './wasm-api.ts';
+import { wasmChip, WasmSession } from './wasm.ts';
 
 /** What the host can do for it; asked at the first probe. */
 export interface FlagosHost {
   native(host: Host): Promise<NativeProbe>;
 }
 
+/** A chip that was found, and how to open it; or one that is missing. */
+type Found = { readonly chip: Chip; readonly open: () => ChipSession } | { readonly missing: string; readonly reason: string; readonly hint: string };
+
+const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost): Promise<Found> => {
+  const native = await facilities.native(host);
+  if ('missing' in native) return { missing: 'cpu', reason: native.missing, hint: native.hint };
+  const { description, fingerprint } = native.toolchain;
+  return { chip: { id: 'cpu', description, fingerprint }, open: () => new CpuSession(ops, native.toolchain) };
+};
+
+const findWasmChip = (ops: OpSet): Found => {
+  const api = findWasm();
+  if (!api) return { missing: 'wasm', reason: 'this JavaScript engine has no WebAssembly with vectors', hint: 'flagos/js runs everywhere' };
+  const assembler = findAssembler();
+  if ('missing' in assembler) return { missing: 'wasm', reason: assembler.missing, hint: assembler.hint };
+  return { chip: wasmChip, open: () => new WasmSession(ops, api, assembler.assemble) };
+};
+
 export const flagosProvider = (ops: OpSet, version: string, facilities: FlagosHost): KernelProvider => {
-  let native: NativeProbe | undefined;
+  let found: readonly Found[] = [];
   return {
     name: 'flagos',
     kind: 'flagos',
     version,
     probe: async (host): Promise<ProbeReport> => {
-      native = await facilities.native(host);
-      const everywhere = [jsChip];
-      if ('missing' in native) return { chips: everywhere, missing: [{ chip: 'cpu', reason: native.missing, hint: native.hint }] };
-      const { description, fingerprint } = native.toolchain;
-      return { chips: [{ id: 'cpu', description, fingerprint }, ...everywhere] };
+      found = [await findCpu(ops, host, facilities), findWasmChip(ops), { chip: jsChip, open: () => new JsSession(ops) }];
+      return {
+        chips: found.flatMap((f) => ('chip' in f ? [f.chip] : [])),
+        missing: found.flatMap((f) => ('missing' in f ? [{ chip: f.missing, reason: f.reason, hint: f.hint }] : [])),
+      };
     },
     open: (chip) => {
-      if (chip.id === jsChip.id) return new JsSession(ops);
-      if (!native || 'missing' in native) throw new FlagosError('FLAGOS_E_CHIP', `flagos/${chip.id} was not found on this machine`);
-      return new CpuSession(ops, native.toolchain);
+      for (const f of found) if ('chip' in f && f.chip.id === chip.id) return f.open();
+      throw new FlagosError('FLAGOS_E_CHIP', `flagos/${chip.id} was not found on this machine`);
     },
   };
 };

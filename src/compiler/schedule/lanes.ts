@@ -1,0 +1,152 @@
+/**
+ * Chooses loops whose iterations are computed several at a time, in the lanes of vectors: parallel
+ * loops over neighbours in memory, with what is inside of them; else reductions over neighbours.
+ * A loop is chosen if all of its statements have a vector form and enough of them a good one.
+ */
+import { dtypeInfo } from '../../core/dtype.ts';
+import type { ScalarType } from '../expr.ts';
+import type { LExpr } from '../loops.ts';
+import { constantOf, type For, type Sched } from './ir.ts';
+import { coefficientOf, mentions } from './linear.ts';
+
+/** What a loop's body comes to, lane by lane. */
+interface Tally {
+  /** Loads and stores of neighbours. */
+  good: number;
+  /** What has to be done for each lane by itself. */
+  bad: number;
+}
+
+/** Statements in inner loops weigh as much as those of this many iterations. */
+const INNER = 8;
+
+const isNarrow = (t: ScalarType): boolean => t === 'index' || t === 'bool' || (dtypeInfo(t).bits <= 32 && dtypeInfo(t).kind !== 'string');
+const isFloat = (t: ScalarType): boolean => t !== 'index' && dtypeInfo(t).kind === 'float';
+
+/** Operations with a vector form, floats and integers apart. */
+const floatOps = new Set(['neg', 'abs', 'sqrt', 'floor', 'ceil', 'trunc', 'round', 'exp', 'log', 'tanh', 'sigmoid', 'erf', 'reciprocal', 'rsqrt', 'isnan', 'isinf', 'add', 'sub', 'mul', 'div', 'min', 'max', 'floordiv', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
+const integerOps = new Set(['neg', 'abs', 'bitnot', 'not', 'add', 'sub', 'mul', 'bitand', 'bitor', 'bitxor', 'min', 'max', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
+
+class Judge {
+  readonly tally: Tally = { good: 0, bad: 0 };
+  readonly #v: string;
+  readonly #varying: Set<string>;
+
+  constructor(v: string) {
+    this.#v = v;
+    this.#varying = new Set([v]);
+  }
+
+  #read(at: LExpr, weight: number): void {
+    const stride = coefficientOf(at, this.#v, this.#varying);
+    if (stride === 1) this.tally.good += weight;
+    else if (stride !== 2) this.tally.bad += weight;
+  }
+
+  #expr(e: LExpr, weight: number): void {
+    if (!mentions(e, this.#varying)) return;
+    switch (e.kind) {
+      case 'const': case 'local': return;
+      case 'read': return this.#read(e.at, weight);
+      case 'cast':
+        if (!isNarrow(e.x.type) || !isNarrow(e.type) || e.saturate || (isFloat(e.x.type) && !isFloat(e.type) && e.type !== 'bool')) this.tally.bad += weight;
+        return this.#expr(e.x, weight);
+      case 'bitcast': this.tally.bad += weight; return;
+      case 'unary':
+        if (!isNarrow(e.x.type) || !(isFloat(e.x.type) ? floatOps : integerOps).has(e.op)) this.tally.bad += weight;
+        return this.#expr(e.x, weight);
+      case 'select': {
+        // What a varying guard protects cannot be read for all lanes at once.
+        if (mentions(e.cond, this.#varying) && (hasRead(e.a) || hasRead(e.b))) {
+          this.tally.bad += 2 * weight;
+          return;
+        }
+        [e.cond, e.a, e.b].forEach((x) => this.#expr(x, weight));
+        return;
+      }
+      case 'binary':
+        if (!isNarrow(e.a.type)) this.tally.bad += weight;
+        else if (e.a.type === 'index' && e.type === 'index') {
+          if (coefficientOf(e, this.#v, this.#varying) === undefined) this.tally.bad += weight;
+          return;
+        } else if (!(isFloat(e.a.type) ? floatOps : integerOps).has(e.op)) this.tally.bad += weight;
+        this.#expr(e.a, weight);
+        this.#expr(e.b, weight);
+    }
+  }
+
+  /** Whether statements can run for several values of the counter at once. */
+  canRun(stmts: readonly Sched[], weight: number): boolean {
+    return stmts.every((s) => {
+      switch (s.kind) {
+        case 'let':
+          if (!mentions(s.value, this.#varying)) return true;
+          this.#varying.add(s.local.name);
+          this.#expr(s.value, weight);
+          return isNarrow(s.local.type);
+        case 'var':
+          this.#varying.add(s.local.name);
+          if (s.value) this.#expr(s.value, weight);
+          return isNarrow(s.local.type);
+        case 'set': this.#expr(s.value, weight); return this.#varying.has(s.local.name);
+        case 'store':
+          this.#read(s.at, weight);
+          if (!isNarrow(s.value.type)) this.tally.bad += weight;
+          this.#expr(s.value, weight);
+          return mentions(s.at, this.#varying);
+        case 'for': return !mentions(s.from, this.#varying) && !mentions(s.to, this.#varying) && this.canRun(s.body, weight * INNER);
+        case 'if': return !mentions(s.cond, this.#varying) && this.canRun(s.then, weight) && this.canRun(s.otherwise, weight);
+        case 'tile': return false;
+      }
+    });
+  }
+}
+
+const hasRead = (e: LExpr): boolean => {
+  switch (e.kind) {
+    case 'const': case 'local': return false;
+    case 'read': return true;
+    case 'unary': case 'cast': case 'bitcast': return hasRead(e.x);
+    case 'binary': return hasRead(e.a) || hasRead(e.b);
+    case 'select': return hasRead(e.cond) || hasRead(e.a) || hasRead(e.b);
+  }
+};
+
+const extentOf = (s: For): number => {
+  const [from, to] = [constantOf(s.from), constantOf(s.to)];
+  return from === undefined || to === undefined ? Infinity : to - from;
+};
+
+/** Whether a parallel loop should run in lanes. */
+const isWorth = (s: For, lanes: number): boolean => {
+  if (extentOf(s) < lanes) return false;
+  const judge = new Judge(s.v.name);
+  return judge.canRun(s.body, 1) && judge.tally.good > 2 * judge.tally.bad;
+};
+
+/** A reduction loop: names, then sum = sum op term, the sum declared outside. */
+const isReduction = (s: For): boolean => {
+  const last = s.body.at(-1);
+  if (last?.kind !== 'set' || !s.body.slice(0, -1).every((x) => x.kind === 'let')) return false;
+  const { value, local } = last;
+  if (value.kind !== 'binary' || value.a.kind !== 'local' || value.a.name !== local.name || mentions(value.b, new Set([local.name]))) return false;
+  return ['add', 'max', 'min'].includes(value.op) && (['float32', 'float16', 'bfloat16', 'int32', 'index'] as ScalarType[]).includes(local.type);
+};
+
+const canReduce = (s: For, lanes: number): boolean => {
+  if (!isReduction(s) || extentOf(s) < 2 * lanes) return false;
+  const judge = new Judge(s.v.name);
+  const last = s.body.at(-1)!;
+  const term: Sched = last.kind === 'set' && last.value.kind === 'binary' ? { kind: 'let', local: { ...last.local, name: `${last.local.name}'` }, value: last.value.b } : last;
+  return judge.canRun([...s.body.slice(0, -1), term], 1) && judge.tally.good > 2 * judge.tally.bad;
+};
+
+/** Marks the loops of statements that run in lanes, and no others. */
+export const markLanes = (stmts: readonly Sched[], lanes: number): Sched[] =>
+  stmts.map((s): Sched => {
+    if (s.kind === 'if') return { ...s, then: markLanes(s.then, lanes), otherwise: markLanes(s.otherwise, lanes) };
+    if (s.kind !== 'for') return s;
+    const isInnermost = s.parallel && !s.body.some((x) => x.kind === 'for' && x.parallel);
+    if (isInnermost ? isWorth(s, lanes) : !s.parallel && canReduce(s, lanes)) return { ...s, lanes: true };
+    return { ...s, lanes: false, body: markLanes(s.body, lanes) };
+  });
