@@ -40,7 +40,11 @@ for (const name of option('models', 'squeezenet')) {
   const bytes = writeModel({ graph, name, opsets: { '': lowestOpset(graph) } });
   const input = graph.inputs.find((i) => !graph.initializers.has(i.name))!;
   const dims = concreteShape(input.type)!;
-  const x = Tensor.from('float32', dims, Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898) * 2));
+  const x = Tensor.from(
+    'float32',
+    dims,
+    Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898) * 2),
+  );
   const feeds = { [input.name]: new ort.Tensor('float32', x.data as Float32Array, dims) };
   const plain = await ort.InferenceSession.create(bytes, { executionProviders: ['cpu'] });
   const contenders = [{ name: 'onnxruntime-node', run: () => plain.run(feeds) as Promise<unknown> }];
@@ -50,10 +54,15 @@ for (const name of option('models', 'squeezenet')) {
   for (const policy of option('policies', 'vendor')) {
     // A copy of the module, so that each runtime has a registry of its own.
     const flagos = await createRuntime({ ...policies[policy], log: 'error' });
-    const own = { Tensor: ort.Tensor, registerBackend: (_n: string, b: { createInferenceSessionHandler: (...a: never[]) => unknown }) => (backend = b) };
+    const own = {
+      Tensor: ort.Tensor,
+      registerBackend: (_n: string, b: { createInferenceSessionHandler: (...a: never[]) => unknown }) => (backend = b),
+    };
     let backend: { createInferenceSessionHandler: (...a: never[]) => unknown } | undefined;
     await install(own as never, { runtime: flagos });
-    const handler = (await backend!.createInferenceSessionHandler(bytes as never, {} as never)) as { run: (f: unknown, g: unknown, o: unknown) => Promise<Record<string, ort.Tensor>> };
+    const handler = (await backend!.createInferenceSessionHandler(bytes as never, {} as never)) as {
+      run: (f: unknown, g: unknown, o: unknown) => Promise<Record<string, ort.Tensor>>;
+    };
     const session = new (ort.InferenceSession as unknown as new (h: unknown) => ort.InferenceSession)(handler);
     const got = await session.run(feeds);
     errors.push(Math.max(...Object.keys(expected).map((k) => relative(got[k]!.data as Float32Array, expected[k]!.data as Float32Array))));
@@ -61,9 +70,19 @@ for (const name of option('models', 'squeezenet')) {
     close.push(() => flagos.close());
   }
   const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500 });
-  timings.forEach((t, i) => rows.push(i === 0
-    ? { what: `${name}: ${t.name}`, value: t.medianUs / 1e3, unit: 'ms' }
-    : { what: `${name}: ${t.name}, ratio of times`, value: t.ratio, unit: '×', budget: budgets[t.name], details: { medianMs: t.medianUs / 1e3, relativeError: errors[i] } }));
+  timings.forEach((t, i) =>
+    rows.push(
+      i === 0
+        ? { what: `${name}: ${t.name}`, value: t.medianUs / 1e3, unit: 'ms' }
+        : {
+            what: `${name}: ${t.name}, ratio of times`,
+            value: t.ratio,
+            unit: '×',
+            budget: budgets[t.name],
+            details: { medianMs: t.medianUs / 1e3, relativeError: errors[i] },
+          },
+    ),
+  );
   for (const c of close) await c();
 }
 report('whole models against onnxruntime-node (below 1: faster)', rows);

@@ -17,17 +17,33 @@ import { report } from './lib/report.ts';
 
 const chainOf = (count: number): Graph => {
   const nodes = Array.from({ length: count }, (_, i): Node => ({
-    name: `relu_${i}`, op: 'Relu', domain: '', version: 14, inputs: [i === 0 ? 'x' : `v${i - 1}`], outputs: [i === count - 1 ? 'y' : `v${i}`], attrs: {},
+    name: `relu_${i}`,
+    op: 'Relu',
+    domain: '',
+    version: 14,
+    inputs: [i === 0 ? 'x' : `v${i - 1}`],
+    outputs: [i === count - 1 ? 'y' : `v${i}`],
+    attrs: {},
   }));
   const type = tensorType('float32', [4]);
   return { name: 'chain', inputs: [{ name: 'x', type }], outputs: [{ name: 'y', type }], initializers: new Map(), nodes, types: new Map() };
 };
 const identity: Graph = {
-  name: 'identity', inputs: [{ name: 'x', type: tensorType('float32', [1]) }], outputs: [{ name: 'y', type: tensorType('float32', [1]) }],
-  initializers: new Map(), types: new Map(), nodes: [{ name: 'id', op: 'Identity', domain: '', version: 14, inputs: ['x'], outputs: ['y'], attrs: {} }],
+  name: 'identity',
+  inputs: [{ name: 'x', type: tensorType('float32', [1]) }],
+  outputs: [{ name: 'y', type: tensorType('float32', [1]) }],
+  initializers: new Map(),
+  types: new Map(),
+  nodes: [{ name: 'id', op: 'Identity', domain: '', version: 14, inputs: ['x'], outputs: ['y'], attrs: {} }],
 };
 
-const flagos = await createRuntime({ discover: false, file: false, plugins: [definePlugin({ abi: 1, bind: (c) => void c.bind(KERNEL_PROVIDER).toConstantValue(nullProvider) })], prefer: ['vendor:null'], log: 'error' });
+const flagos = await createRuntime({
+  discover: false,
+  file: false,
+  plugins: [definePlugin({ abi: 1, bind: (c) => void c.bind(KERNEL_PROVIDER).toConstantValue(nullProvider) })],
+  prefer: ['vendor:null'],
+  log: 'error',
+});
 await install(ort as never, { runtime: flagos });
 
 const bytes = writeModel({ graph: identity, name: 'identity', opsets: { '': 17 } });
@@ -55,12 +71,31 @@ const [one, thousand] = await measure([
   { name: '1 step', run: () => short!.runPositional(inputs) },
   { name: '1001 steps', run: () => long!.runPositional(inputs) },
 ]);
-const [resolve] = await measure([{ name: 'resolve', run: () => { for (let i = 0; i < 100; i++) runner.resolve(inputs); } }]);
+const [resolve] = await measure([
+  {
+    name: 'resolve',
+    run: () => {
+      for (let i = 0; i < 100; i++) runner.resolve(inputs);
+    },
+  },
+]);
 
 report('overhead', [
-  { what: 'session.run of an identity model, over onnxruntime-common itself', value: ours!.medianUs - common!.medianUs, unit: 'µs', budget: { sense: '≤', value: 5 }, details: { common: common!.medianUs, flagos: ours!.medianUs, 'onnxruntime-node': theirs!.medianUs } },
+  {
+    what: 'session.run of an identity model, over onnxruntime-common itself',
+    value: ours!.medianUs - common!.medianUs,
+    unit: 'µs',
+    budget: { sense: '≤', value: 5 },
+    details: { common: common!.medianUs, flagos: ours!.medianUs, 'onnxruntime-node': theirs!.medianUs },
+  },
   { what: 'the same, onnxruntime-node', value: theirs!.medianUs - common!.medianUs, unit: 'µs' },
   { what: 'finding the plan of a seen signature', value: resolve!.medianUs * 10, unit: 'ns', budget: { sense: '≤', value: 100 } },
-  { what: 'one step of a plan', value: (thousand!.medianUs - one!.medianUs), unit: 'ns', budget: { sense: '≤', value: 50 }, details: { oneStepRunUs: one!.medianUs, thousandStepsRunUs: thousand!.medianUs } },
+  {
+    what: 'one step of a plan',
+    value: thousand!.medianUs - one!.medianUs,
+    unit: 'ns',
+    budget: { sense: '≤', value: 50 },
+    details: { oneStepRunUs: one!.medianUs, thousandStepsRunUs: thousand!.medianUs },
+  },
 ]);
 await flagos.close();

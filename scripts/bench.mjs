@@ -8,11 +8,18 @@ const root = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const [name] = process.argv.slice(2);
 const input = join(root, 'bench', `${name}.ts`);
 if (!name || !existsSync(input)) {
-  const names = readdirSync(join(root, 'bench')).filter((f) => f.endsWith('.ts')).map((f) => f.slice(0, -3));
+  const names = readdirSync(join(root, 'bench'))
+    .filter((f) => f.endsWith('.ts'))
+    .map((f) => f.slice(0, -3));
   console.error(`usage: node scripts/bench.mjs <${names.join('|')}> [--json file]`);
   process.exit(2);
 }
-const build = await rolldown({ input, platform: 'node', tsconfig: join(root, 'tsconfig.json'), external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'wabt'] });
+const build = await rolldown({
+  input,
+  platform: 'node',
+  tsconfig: join(root, 'tsconfig.json'),
+  external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'wabt'],
+});
 const dir = join(root, 'build/bench');
 await build.write({ dir, format: 'esm', entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs', sourcemap: true });
 await build.close();

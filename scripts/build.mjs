@@ -11,12 +11,22 @@ const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 const bundle = async (input, dir, external, extra = {}) => {
   const build = await rolldown({ input, external, platform: 'node', tsconfig: join(root, 'tsconfig.json'), treeshake: true });
-  await build.write({ dir, format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js', entryFileNames: '[name].js', sourcemap: true, minify: true, ...extra });
+  await build.write({
+    dir,
+    format: 'esm',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    entryFileNames: '[name].js',
+    sourcemap: true,
+    minify: true,
+    ...extra,
+  });
   await build.close();
 };
 
 const entries = Object.fromEntries(
-  readdirSync(join(root, 'src/entries')).filter((f) => f.endsWith('.ts')).map((f) => [f.slice(0, -3), join(root, 'src/entries', f)]),
+  readdirSync(join(root, 'src/entries'))
+    .filter((f) => f.endsWith('.ts'))
+    .map((f) => [f.slice(0, -3), join(root, 'src/entries', f)]),
 );
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/, 'koffi', 'wabt']);

@@ -25,7 +25,9 @@ const allowed = {
 const mayUseNode = new Set(['host', 'cli', 'entries']);
 
 const files = (dir) =>
-  readdirSync(dir, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : []));
+  readdirSync(dir, { withFileTypes: true }).flatMap((e) =>
+    e.isDirectory() ? files(join(dir, e.name)) : e.name.endsWith('.ts') ? [join(dir, e.name)] : [],
+  );
 
 const problems = [];
 for (const file of files(src)) {
@@ -35,10 +37,12 @@ for (const file of files(src)) {
   const folder = from[0];
   if (!(folder in allowed)) problems.push(`src/${from.join('/')}: folder '${folder}' has no place in the order of layers`);
   for (const [, spec] of readFileSync(file, 'utf8').matchAll(/(?:^|\n)\s*(?:import|export)[^'"\n]*?(?:from\s*)?['"]([^'"]+)['"]/g)) {
-    if (spec.startsWith('node:') && !mayUseNode.has(folder) && !isTest) problems.push(`src/${from.join('/')}: imports ${spec}, but must run in a browser`);
+    if (spec.startsWith('node:') && !mayUseNode.has(folder) && !isTest)
+      problems.push(`src/${from.join('/')}: imports ${spec}, but must run in a browser`);
     if (!spec.startsWith('.') || isTest) continue;
     const to = relative(src, resolve(dirname(file), spec)).split('/');
-    if (to.length > 1 && to[0] !== folder && !allowed[folder]?.includes(to[0])) problems.push(`src/${from.join('/')}: '${folder}' must not import '${to[0]}' (${spec})`);
+    if (to.length > 1 && to[0] !== folder && !allowed[folder]?.includes(to[0]))
+      problems.push(`src/${from.join('/')}: '${folder}' must not import '${to[0]}' (${spec})`);
   }
 }
 for (const p of problems) console.error(p);

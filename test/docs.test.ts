@@ -10,7 +10,11 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describe('docs', () => {
   it('errors.md has a section for each code, with its kind and title, and no other', () => {
-    const sections = [...read('docs/errors.md').matchAll(/^## (\S+)\n\n(.*)\. Kind: `(\w+)`\.$/gm)].map(([, code, title, kind]) => ({ code, title, kind }));
+    const sections = [...read('docs/errors.md').matchAll(/^## (\S+)\n\n(.*)\. Kind: `(\w+)`\.$/gm)].map(([, code, title, kind]) => ({
+      code,
+      title,
+      kind,
+    }));
     expect(sections).toEqual(Object.entries(errorTable).map(([code, { kind, title }]) => ({ code, title, kind })));
   });
 

@@ -27,7 +27,11 @@ export interface MeasureOptions {
 }
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
-const median = (values: readonly number[]): number => quantile([...values].sort((a, b) => a - b), 0.5);
+const median = (values: readonly number[]): number =>
+  quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
 
 /** Calls `run` for about `ms`, awaiting it if it is asynchronous; microseconds per call. */
 const slice = async (run: () => unknown, calls: number): Promise<number> => {
@@ -58,7 +62,11 @@ export const measure = async (contenders: readonly Contender[], options: Measure
   return contenders.map(({ name }, i) => {
     const sorted = [...samples[i]!].sort((a, b) => a - b);
     return {
-      name, rounds, medianUs: quantile(sorted, 0.5), p95Us: quantile(sorted, 0.95), minUs: sorted[0]!,
+      name,
+      rounds,
+      medianUs: quantile(sorted, 0.5),
+      p95Us: quantile(sorted, 0.95),
+      minUs: sorted[0]!,
       ratio: median(samples[i]!.map((t, r) => t / samples[0]![r]!)),
     };
   });

@@ -25,5 +25,8 @@ export const report = (title: string, rows: readonly Row[]): void => {
   const path = at > 0 ? process.argv[at + 1] : undefined;
   if (!path) return;
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify({ title, node: process.versions.node, cpu: cpus()[0]?.model, date: new Date().toISOString(), rows: rows.map((r) => ({ ...r, ok: holds(r) })) }, undefined, 2)}\n`);
+  writeFileSync(
+    path,
+    `${JSON.stringify({ title, node: process.versions.node, cpu: cpus()[0]?.model, date: new Date().toISOString(), rows: rows.map((r) => ({ ...r, ok: holds(r) })) }, undefined, 2)}\n`,
+  );
 };

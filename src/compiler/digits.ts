@@ -11,7 +11,8 @@ export interface Digit {
   readonly stride: number;
 }
 
-const isOp = (e: LExpr, op: 'floordiv' | 'floormod'): e is Extract<LExpr, { kind: 'binary' }> => e.kind === 'binary' && e.type === 'index' && e.op === op;
+const isOp = (e: LExpr, op: 'floordiv' | 'floormod'): e is Extract<LExpr, { kind: 'binary' }> =>
+  e.kind === 'binary' && e.type === 'index' && e.op === op;
 const divisor = (e: Extract<LExpr, { kind: 'binary' }>): number | undefined => (e.b.kind === 'const' ? Number(e.b.value) : undefined);
 
 /** high · n + low as one index, if that is what they are digits of. */

@@ -19,30 +19,131 @@ import type { TensorExpr } from './tensor-expr.ts';
 export type ScalarType = DType | 'index';
 
 export const unaryOps = [
-  'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'floor', 'ceil', 'round', 'trunc',
-  'sin', 'cos', 'tan', 'asin', 'acos', 'atan', 'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh', 'erf', 'sigmoid',
-  'not', 'bitnot', 'isnan', 'isinf', 'popcount',
+  'neg',
+  'abs',
+  'sign',
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'sqrt',
+  'rsqrt',
+  'reciprocal',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'sinh',
+  'cosh',
+  'tanh',
+  'asinh',
+  'acosh',
+  'atanh',
+  'erf',
+  'sigmoid',
+  'not',
+  'bitnot',
+  'isnan',
+  'isinf',
+  'popcount',
 ] as const;
 export type UnaryOp = (typeof unaryOps)[number];
 
 export const binaryOps = [
-  'add', 'sub', 'mul', 'div', 'rem', 'floordiv', 'floormod', 'pow', 'min', 'max', 'atan2',
-  'and', 'or', 'xor', 'bitand', 'bitor', 'bitxor', 'shl', 'shr', 'eq', 'ne', 'lt', 'le', 'gt', 'ge',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'rem',
+  'floordiv',
+  'floormod',
+  'pow',
+  'min',
+  'max',
+  'atan2',
+  'and',
+  'or',
+  'xor',
+  'bitand',
+  'bitor',
+  'bitxor',
+  'shl',
+  'shr',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
 ] as const;
 export type BinaryOp = (typeof binaryOps)[number];
 
 export type ReduceOp = 'sum' | 'prod' | 'max' | 'min' | 'and' | 'or';
 
-export interface ConstExpr { readonly kind: 'const'; readonly type: ScalarType; readonly value: number | bigint | boolean }
-export interface VarExpr { readonly kind: 'var'; readonly type: 'index'; readonly name: string }
-export interface LoadExpr { readonly kind: 'load'; readonly type: ScalarType; readonly tensor: TensorExpr; readonly index: readonly Expr[] }
-export interface UnaryExpr { readonly kind: 'unary'; readonly type: ScalarType; readonly op: UnaryOp; readonly x: Expr }
-export interface BinaryExpr { readonly kind: 'binary'; readonly type: ScalarType; readonly op: BinaryOp; readonly a: Expr; readonly b: Expr }
-export interface SelectExpr { readonly kind: 'select'; readonly type: ScalarType; readonly cond: Expr; readonly a: Expr; readonly b: Expr }
-export interface CastExpr { readonly kind: 'cast'; readonly type: ScalarType; readonly x: Expr; readonly saturate: boolean }
-export interface BitcastExpr { readonly kind: 'bitcast'; readonly type: ScalarType; readonly x: Expr }
-export interface ReduceAxis { readonly v: VarExpr; readonly extent: number }
-export interface ReduceExpr { readonly kind: 'reduce'; readonly type: ScalarType; readonly op: ReduceOp; readonly axes: readonly ReduceAxis[]; readonly body: Expr }
+export interface ConstExpr {
+  readonly kind: 'const';
+  readonly type: ScalarType;
+  readonly value: number | bigint | boolean;
+}
+export interface VarExpr {
+  readonly kind: 'var';
+  readonly type: 'index';
+  readonly name: string;
+}
+export interface LoadExpr {
+  readonly kind: 'load';
+  readonly type: ScalarType;
+  readonly tensor: TensorExpr;
+  readonly index: readonly Expr[];
+}
+export interface UnaryExpr {
+  readonly kind: 'unary';
+  readonly type: ScalarType;
+  readonly op: UnaryOp;
+  readonly x: Expr;
+}
+export interface BinaryExpr {
+  readonly kind: 'binary';
+  readonly type: ScalarType;
+  readonly op: BinaryOp;
+  readonly a: Expr;
+  readonly b: Expr;
+}
+export interface SelectExpr {
+  readonly kind: 'select';
+  readonly type: ScalarType;
+  readonly cond: Expr;
+  readonly a: Expr;
+  readonly b: Expr;
+}
+export interface CastExpr {
+  readonly kind: 'cast';
+  readonly type: ScalarType;
+  readonly x: Expr;
+  readonly saturate: boolean;
+}
+export interface BitcastExpr {
+  readonly kind: 'bitcast';
+  readonly type: ScalarType;
+  readonly x: Expr;
+}
+export interface ReduceAxis {
+  readonly v: VarExpr;
+  readonly extent: number;
+}
+export interface ReduceExpr {
+  readonly kind: 'reduce';
+  readonly type: ScalarType;
+  readonly op: ReduceOp;
+  readonly axes: readonly ReduceAxis[];
+  readonly body: Expr;
+}
 
 export type Expr = ConstExpr | VarExpr | LoadExpr | UnaryExpr | BinaryExpr | SelectExpr | CastExpr | BitcastExpr | ReduceExpr;
 /** What the building functions take: plain values become constants of the other side's type. */
@@ -65,7 +166,8 @@ export const constant = (value: number | bigint | boolean, type: ScalarType): Ex
 };
 
 /** An index constant or expression. */
-export const index = (value: Operand): Expr => (isExpr(value) ? (value.type === 'index' ? value : cast(value, 'index')) : constant(value, 'index'));
+export const index = (value: Operand): Expr =>
+  isExpr(value) ? (value.type === 'index' ? value : cast(value, 'index')) : constant(value, 'index');
 
 const lift = (x: Operand, like: ScalarType): Expr => (isExpr(x) ? x : constant(x, like));
 
@@ -87,8 +189,13 @@ const commonType = (op: string, a: Operand, b: Operand): [Expr, Expr] => {
 };
 
 const indexFold: Partial<Record<BinaryOp, (a: number, b: number) => number>> = {
-  add: (a, b) => a + b, sub: (a, b) => a - b, mul: (a, b) => a * b, min: Math.min, max: Math.max,
-  floordiv: (a, b) => Math.floor(a / b), floormod: (a, b) => a - Math.floor(a / b) * b,
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  min: Math.min,
+  max: Math.max,
+  floordiv: (a, b) => Math.floor(a / b),
+  floormod: (a, b) => a - Math.floor(a / b) * b,
 };
 
 /** Index arithmetic is folded as it is written, so that loops stay readable and fast. */
@@ -227,7 +334,8 @@ export const clamp = (x: Expr, lo: Operand, hi: Operand): Expr => min(max(x, lo)
 export const cast = (x: Operand, type: ScalarType, saturate = false): Expr => {
   const e = lift(x, type);
   if (e.type === type) return e;
-  if (e.kind === 'const' && (type === 'index' || isFloatType(type)) && (type === 'index' || type === 'float64')) return constant(Number(e.value), type);
+  if (e.kind === 'const' && (type === 'index' || isFloatType(type)) && (type === 'index' || type === 'float64'))
+    return constant(Number(e.value), type);
   return { kind: 'cast', type, x: e, saturate };
 };
 
@@ -266,11 +374,20 @@ export const anyOf = (extents: Extents, body: (...k: Expr[]) => Expr): Expr => r
 /** Direct subexpressions. */
 export const childrenOf = (e: Expr): readonly Expr[] => {
   switch (e.kind) {
-    case 'const': case 'var': return [];
-    case 'load': return e.index;
-    case 'unary': case 'cast': case 'bitcast': return [e.x];
-    case 'binary': return [e.a, e.b];
-    case 'select': return [e.cond, e.a, e.b];
-    case 'reduce': return [e.body];
+    case 'const':
+    case 'var':
+      return [];
+    case 'load':
+      return e.index;
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return [e.x];
+    case 'binary':
+      return [e.a, e.b];
+    case 'select':
+      return [e.cond, e.a, e.b];
+    case 'reduce':
+      return [e.body];
   }
 };

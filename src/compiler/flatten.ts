@@ -12,12 +12,19 @@ type For = Extract<Stmt, { kind: 'for' }>;
 const mapExpressions = (stmts: readonly Stmt[], f: (e: LExpr) => LExpr): Stmt[] =>
   stmts.map((s): Stmt => {
     switch (s.kind) {
-      case 'for': return { ...s, body: mapExpressions(s.body, f) };
-      case 'let': case 'set': return { ...s, value: f(s.value) };
-      case 'var': return { ...s, value: s.value && f(s.value) };
-      case 'store': return { ...s, at: f(s.at), value: f(s.value) };
-      case 'if': return { ...s, cond: f(s.cond), then: mapExpressions(s.then, f), otherwise: mapExpressions(s.otherwise, f) };
-      case 'call': return s;
+      case 'for':
+        return { ...s, body: mapExpressions(s.body, f) };
+      case 'let':
+      case 'set':
+        return { ...s, value: f(s.value) };
+      case 'var':
+        return { ...s, value: s.value && f(s.value) };
+      case 'store':
+        return { ...s, at: f(s.at), value: f(s.value) };
+      case 'if':
+        return { ...s, cond: f(s.cond), then: mapExpressions(s.then, f), otherwise: mapExpressions(s.otherwise, f) };
+      case 'call':
+        return s;
     }
   });
 

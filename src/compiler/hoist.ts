@@ -7,16 +7,21 @@ import { mapChildren, type LExpr, type Local, type Stmt } from './loops.ts';
 /** Structural key of an index expression. */
 const keyOf = (e: LExpr): string => {
   switch (e.kind) {
-    case 'const': return String(e.value);
-    case 'local': return e.name;
-    case 'binary': return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
-    default: return '';
+    case 'const':
+      return String(e.value);
+    case 'local':
+      return e.name;
+    case 'binary':
+      return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
+    default:
+      return '';
   }
 };
 
 /** Arithmetic on loop counters and extents alone: total and pure. */
 export const isIndexArithmetic = (e: LExpr): boolean =>
-  e.type === 'index' && (e.kind === 'const' || e.kind === 'local' || (e.kind === 'binary' && isIndexArithmetic(e.a) && isIndexArithmetic(e.b)));
+  e.type === 'index' &&
+  (e.kind === 'const' || e.kind === 'local' || (e.kind === 'binary' && isIndexArithmetic(e.a) && isIndexArithmetic(e.b)));
 
 class Hoisting {
   /** Loop depth at which each local is known. */
@@ -67,13 +72,27 @@ class Hoisting {
           this.#pending[depth] = outer;
           break;
         }
-        case 'if': out.push({ ...s, cond: this.#expr(s.cond, depth), then: this.block(s.then, depth), otherwise: this.block(s.otherwise, depth) }); break;
-        case 'store': out.push({ ...s, at: this.#expr(s.at, depth), value: this.#expr(s.value, depth) }); break;
+        case 'if':
+          out.push({ ...s, cond: this.#expr(s.cond, depth), then: this.block(s.then, depth), otherwise: this.block(s.otherwise, depth) });
+          break;
+        case 'store':
+          out.push({ ...s, at: this.#expr(s.at, depth), value: this.#expr(s.value, depth) });
+          break;
         // A variable changes, so nothing that reads it may move.
-        case 'var': this.#depth.set(s.local.name, Infinity); out.push({ ...s, value: s.value && this.#expr(s.value, depth) }); break;
-        case 'let': this.#depth.set(s.local.name, depth); out.push({ ...s, value: this.#expr(s.value, depth) }); break;
-        case 'set': out.push({ ...s, value: this.#expr(s.value, depth) }); break;
-        case 'call': out.push(s); break;
+        case 'var':
+          this.#depth.set(s.local.name, Infinity);
+          out.push({ ...s, value: s.value && this.#expr(s.value, depth) });
+          break;
+        case 'let':
+          this.#depth.set(s.local.name, depth);
+          out.push({ ...s, value: this.#expr(s.value, depth) });
+          break;
+        case 'set':
+          out.push({ ...s, value: this.#expr(s.value, depth) });
+          break;
+        case 'call':
+          out.push(s);
+          break;
       }
     }
     return out;

@@ -7,7 +7,10 @@ import { renderJs } from './render/js.ts';
 const run = (inputs: readonly InputTensor[], outputs: readonly TensorExpr[], data: readonly number[][]): number[][] => {
   const kernel = renderJs(lower(inputs, outputs));
   const out = outputs.map((o) => new Float32Array(o.size));
-  kernel.run(data.map((d) => Float32Array.from(d)), out);
+  kernel.run(
+    data.map((d) => Float32Array.from(d)),
+    out,
+  );
   return out.map((o) => [...o]);
 };
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -41,13 +44,25 @@ describe('generated JavaScript', () => {
   it('evaluates only the chosen side of a select, reductions included', () => {
     const x = new InputTensor('x', 'float32', [4]);
     const shifted = compute([4], (i) => select(lt(i, 2), 0, x.at(sub(i, 2))));
-    const rows = compute([4], (i) => select(lt(i, 2), sum(2, (k) => x.at(add(i, k))), -1));
-    expect(run([x], [shifted, rows], [[1, 2, 3, 4]])).toEqual([[0, 0, 1, 2], [3, 5, -1, -1]]);
+    const rows = compute([4], (i) =>
+      select(
+        lt(i, 2),
+        sum(2, (k) => x.at(add(i, k))),
+        -1,
+      ),
+    );
+    expect(run([x], [shifted, rows], [[1, 2, 3, 4]])).toEqual([
+      [0, 0, 1, 2],
+      [3, 5, -1, -1],
+    ]);
   });
 
   it('reshapes, concatenates and scatters', () => {
     const x = new InputTensor('x', 'float32', [2, 3]);
-    const t = reshape(compute([3, 2], (i, j) => x.at(j, i)), [6]);
+    const t = reshape(
+      compute([3, 2], (i, j) => x.at(j, i)),
+      [6],
+    );
     const c = concat([t, map(t, (v) => mul(v, 10))], 0);
     const s = scatter(c, [6], (i) => ({ at: [floormod(mul(i, 2), 12)], value: index(i).type === 'index' ? 7 : 0 }), 'add');
     expect(run([x], [c, s], [range(6)])).toEqual([
@@ -64,7 +79,10 @@ describe('generated JavaScript', () => {
       const next = compute([2], (j) => add(h!.at(j), doubled.at(t, j)));
       return { state: [next], out: [map(next, (v) => mul(v, 2))] };
     });
-    expect(run([x, h0], [state[0]!, out[0]!], [range(8), [100, 200]])).toEqual([[124, 232], [200, 404, 208, 416, 224, 436, 248, 464]]);
+    expect(run([x, h0], [state[0]!, out[0]!], [range(8), [100, 200]])).toEqual([
+      [124, 232],
+      [200, 404, 208, 416, 224, 436, 248, 464],
+    ]);
   });
 
   it('handles empty extents', () => {

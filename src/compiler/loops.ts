@@ -62,7 +62,14 @@ export type Stmt =
    * A stage in the chip's own language, made by the chip's schedule: only its renderer meets it. The
    * body works on [lo, hi) of `count`; `next` is a counter that starts at 0. Helpers stand once before all stages.
    */
-  | { readonly kind: 'call'; readonly helpers: readonly string[]; readonly write: (w: StageWriter) => void; readonly count: number; readonly grain: number; readonly work: number };
+  | {
+      readonly kind: 'call';
+      readonly helpers: readonly string[];
+      readonly write: (w: StageWriter) => void;
+      readonly count: number;
+      readonly grain: number;
+      readonly work: number;
+    };
 
 /** A lowered computation: call it with one array per input and output buffer. */
 export interface Program {
@@ -87,11 +94,19 @@ export const workOf = (stmts: readonly Stmt[]): number =>
 /** Rebuilds an expression from its transformed children. */
 export const mapChildren = (e: LExpr, f: (child: LExpr) => LExpr): LExpr => {
   switch (e.kind) {
-    case 'const': case 'local': return e;
-    case 'read': return { ...e, at: f(e.at) };
-    case 'unary': case 'cast': case 'bitcast': return { ...e, x: f(e.x) };
-    case 'binary': return { ...e, a: f(e.a), b: f(e.b) };
-    case 'select': return { ...e, cond: f(e.cond), a: f(e.a), b: f(e.b) };
+    case 'const':
+    case 'local':
+      return e;
+    case 'read':
+      return { ...e, at: f(e.at) };
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return { ...e, x: f(e.x) };
+    case 'binary':
+      return { ...e, a: f(e.a), b: f(e.b) };
+    case 'select':
+      return { ...e, cond: f(e.cond), a: f(e.a), b: f(e.b) };
   }
 };
 
@@ -102,8 +117,17 @@ const isK = (e: LExpr, v: number): boolean => e.kind === 'const' && e.value === 
 export const ix = {
   k,
   add: (a: LExpr, b: LExpr): LExpr =>
-    isK(a, 0) ? b : isK(b, 0) ? a : a.kind === 'const' && b.kind === 'const' ? k(Number(a.value) + Number(b.value)) : { kind: 'binary', type: 'index', op: 'add', a, b },
-  mul: (a: LExpr, n: number): LExpr => (n === 1 ? a : n === 0 ? k(0) : a.kind === 'const' ? k(Number(a.value) * n) : { kind: 'binary', type: 'index', op: 'mul', a, b: k(n) }),
-  floordiv: (a: LExpr, n: number): LExpr => (n === 1 ? a : a.kind === 'const' ? k(Math.floor(Number(a.value) / n)) : { kind: 'binary', type: 'index', op: 'floordiv', a, b: k(n) }),
-  floormod: (a: LExpr, n: number): LExpr => (n === 1 ? k(0) : a.kind === 'const' ? k(Number(a.value) % n) : { kind: 'binary', type: 'index', op: 'floormod', a, b: k(n) }),
+    isK(a, 0)
+      ? b
+      : isK(b, 0)
+        ? a
+        : a.kind === 'const' && b.kind === 'const'
+          ? k(Number(a.value) + Number(b.value))
+          : { kind: 'binary', type: 'index', op: 'add', a, b },
+  mul: (a: LExpr, n: number): LExpr =>
+    n === 1 ? a : n === 0 ? k(0) : a.kind === 'const' ? k(Number(a.value) * n) : { kind: 'binary', type: 'index', op: 'mul', a, b: k(n) },
+  floordiv: (a: LExpr, n: number): LExpr =>
+    n === 1 ? a : a.kind === 'const' ? k(Math.floor(Number(a.value) / n)) : { kind: 'binary', type: 'index', op: 'floordiv', a, b: k(n) },
+  floormod: (a: LExpr, n: number): LExpr =>
+    n === 1 ? k(0) : a.kind === 'const' ? k(Number(a.value) % n) : { kind: 'binary', type: 'index', op: 'floormod', a, b: k(n) },
 };

@@ -15,7 +15,16 @@ import { hoistIndexArithmetic } from './hoist.ts';
 import { ix, workOf, type Buffer, type LExpr, type Local, type Program, type Stmt } from './loops.ts';
 import { joinDigits, regroup, type Digit } from './digits.ts';
 import { takeInventory, type Inventory } from './materialize.ts';
-import { ComputeTensor, ConcatTensor, InputTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
+import {
+  ComputeTensor,
+  ConcatTensor,
+  InputTensor,
+  ReshapeTensor,
+  ScanTensor,
+  ScatterTensor,
+  type ScanNode,
+  type TensorExpr,
+} from './tensor-expr.ts';
 
 /** What variables stand for, and what has been evaluated already, at one place of a body. */
 interface Scope {
@@ -74,18 +83,27 @@ class Lowering {
   readonly #layout: Layout;
   readonly temps: Buffer[] = [];
   /** Blocks being written: the program's, then one per scan being entered. */
-  readonly #blocks: { stmts: Stmt[]; scan: ScanNode | undefined; vars: ReadonlyMap<string, LExpr> }[] = [{ stmts: [], scan: undefined, vars: new Map() }];
+  readonly #blocks: { stmts: Stmt[]; scan: ScanNode | undefined; vars: ReadonlyMap<string, LExpr> }[] = [
+    { stmts: [], scan: undefined, vars: new Map() },
+  ];
   #block: Stmt[] = this.#blocks[0]!.stmts;
   #names = 0;
 
-  constructor(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], readonly inputBuffers: readonly Buffer[], readonly outputBuffers: readonly Buffer[], layout: Layout) {
+  constructor(
+    inputs: readonly InputTensor[],
+    outputs: readonly TensorExpr[],
+    readonly inputBuffers: readonly Buffer[],
+    readonly outputBuffers: readonly Buffer[],
+    layout: Layout,
+  ) {
     this.#inventory = takeInventory(outputs);
     this.#layout = layout;
     inputs.forEach((t, i) => this.#buffers.set(t, inputBuffers[i]!));
     outputs.forEach((t, i) => {
       const buffer = outputBuffers[i]!;
       // An output that is an input, a view, another output or laid out otherwise is copied; anything else is written in place.
-      if (this.#isKnown(t) || layout(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor) this.#copy(t, buffer);
+      if (this.#isKnown(t) || layout(t) || t instanceof ReshapeTensor || t instanceof ScanTensor || t instanceof InputTensor)
+        this.#copy(t, buffer);
       else this.#materialize(t, buffer);
     });
   }
@@ -182,12 +200,17 @@ class Lowering {
   #compute(t: ComputeTensor, buffer: Buffer, position: (at: readonly LExpr[]) => LExpr): void {
     const uses = countUses(t.body);
     this.#prepare(t.body);
-    this.#nest(t.shape, (at) => {
-      const vars = new Map(this.#scopeVars());
-      t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
-      const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
-      this.#block.push({ kind: 'store', buffer, at: position(at), value });
-    }, true, buffer.order);
+    this.#nest(
+      t.shape,
+      (at) => {
+        const vars = new Map(this.#scopeVars());
+        t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
+        const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
+        this.#block.push({ kind: 'store', buffer, at: position(at), value });
+      },
+      true,
+      buffer.order,
+    );
   }
 
   /** Materializes what a body reads before its loops begin, so that no buffer is filled inside them. */
@@ -212,8 +235,20 @@ class Lowering {
     const order = this.#layout(t);
     if (!order || source?.role !== 'input') return;
     const buffer = this.#temp(t.dtype, t.size, order);
-    this.#atLevel(t, () => this.#nest(t.shape, (at) =>
-      this.#block.push({ kind: 'store', buffer, at: this.#position(at, t.shape, order), value: { kind: 'read', type: t.dtype, buffer: source, at: this.#position(at, t.shape) } }), true, order));
+    this.#atLevel(t, () =>
+      this.#nest(
+        t.shape,
+        (at) =>
+          this.#block.push({
+            kind: 'store',
+            buffer,
+            at: this.#position(at, t.shape, order),
+            value: { kind: 'read', type: t.dtype, buffer: source, at: this.#position(at, t.shape) },
+          }),
+        true,
+        order,
+      ),
+    );
     this.#buffers.set(t, buffer);
   }
 
@@ -236,7 +271,12 @@ class Lowering {
         this.#slices.set(part, slice);
       } else {
         this.#prepareTensor(part);
-        this.#nest(part.shape, (at) => this.#block.push({ kind: 'store', buffer, at: this.#sliced(slice, at), value: this.#read(part, at) }), true, buffer.order);
+        this.#nest(
+          part.shape,
+          (at) => this.#block.push({ kind: 'store', buffer, at: this.#sliced(slice, at), value: this.#read(part, at) }),
+          true,
+          buffer.order,
+        );
       }
       start += part.shape[t.axis]!;
     }
@@ -250,7 +290,11 @@ class Lowering {
 
   /** Position of a part's index in the whole. */
   #sliced({ buffer, shape, axis, start }: Slice, at: readonly LExpr[]): LExpr {
-    return this.#position(at.map((e, d) => (d === axis ? ix.add(e, ix.k(start)) : e)), shape, buffer.order);
+    return this.#position(
+      at.map((e, d) => (d === axis ? ix.add(e, ix.k(start)) : e)),
+      shape,
+      buffer.order,
+    );
   }
 
   /** Whether a tensor is in memory already. */
@@ -264,24 +308,35 @@ class Lowering {
     expressions.forEach((e) => this.#prepare(e));
     const uses = new Map<Expr, number>();
     for (const e of expressions) for (const [sub, n] of countUses(e)) uses.set(sub, (uses.get(sub) ?? 0) + n);
-    this.#nest(t.domain, (at) => {
-      const vars = new Map(this.#scopeVars());
-      t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
-      const scope: Scope = { vars, uses, memo: new Map(), outer: undefined };
-      const cond = this.#expr(t.where, scope);
-      const write = (): void => {
-        const position = this.#bind(this.#position(t.at_.map((e) => this.#expr(e, scope)), t.shape));
-        const value = this.#expr(t.value, scope);
-        const old: LExpr = { kind: 'read', type: t.dtype, buffer, at: position };
-        const op = { add: 'add', mul: 'mul', max: 'max', min: 'min' } as const;
-        this.#block.push({
-          kind: 'store', buffer, at: position,
-          value: t.mode === 'set' ? value : { kind: 'binary', type: t.dtype, op: op[t.mode], a: old, b: value },
-        });
-      };
-      if (cond.kind === 'const' && cond.value) write();
-      else this.#block.push({ kind: 'if', cond, then: this.#collect(write), otherwise: [] });
-    }, false);
+    this.#nest(
+      t.domain,
+      (at) => {
+        const vars = new Map(this.#scopeVars());
+        t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
+        const scope: Scope = { vars, uses, memo: new Map(), outer: undefined };
+        const cond = this.#expr(t.where, scope);
+        const write = (): void => {
+          const position = this.#bind(
+            this.#position(
+              t.at_.map((e) => this.#expr(e, scope)),
+              t.shape,
+            ),
+          );
+          const value = this.#expr(t.value, scope);
+          const old: LExpr = { kind: 'read', type: t.dtype, buffer, at: position };
+          const op = { add: 'add', mul: 'mul', max: 'max', min: 'min' } as const;
+          this.#block.push({
+            kind: 'store',
+            buffer,
+            at: position,
+            value: t.mode === 'set' ? value : { kind: 'binary', type: t.dtype, op: op[t.mode], a: old, b: value },
+          });
+        };
+        if (cond.kind === 'const' && cond.value) write();
+        else this.#block.push({ kind: 'if', cond, then: this.#collect(write), otherwise: [] });
+      },
+      false,
+    );
   }
 
   #runScan(node: ScanNode): void {
@@ -300,10 +355,15 @@ class Lowering {
     node.next.forEach((x, i) => this.#copy(x, next[i]!));
     node.outs.forEach((x, i) => {
       this.#prepareTensor(x);
-      this.#nest([x.size], ([j]) => this.#block.push({ kind: 'store', buffer: outs[i]!, at: ix.add(ix.mul(t, x.size), j!), value: this.#readFlat(x, j!) }));
+      this.#nest([x.size], ([j]) =>
+        this.#block.push({ kind: 'store', buffer: outs[i]!, at: ix.add(ix.mul(t, x.size), j!), value: this.#readFlat(x, j!) }),
+      );
     });
     node.state.forEach((s, i) =>
-      this.#nest([s.size], ([j]) => this.#block.push({ kind: 'store', buffer: state[i]!, at: j!, value: { kind: 'read', type: s.dtype, buffer: next[i]!, at: j! } })));
+      this.#nest([s.size], ([j]) =>
+        this.#block.push({ kind: 'store', buffer: state[i]!, at: j!, value: { kind: 'read', type: s.dtype, buffer: next[i]!, at: j! } }),
+      ),
+    );
     this.#block = saved;
     this.#blocks.pop();
     this.#block.push({ kind: 'for', v: t, extent: node.length, parallel: false, body });
@@ -318,11 +378,14 @@ class Lowering {
     if (t instanceof ReshapeTensor) return this.#readFlat(t.base, position);
     const p = this.#bind(position);
     let stride = t.size;
-    return this.#read(t, t.shape.map((d, axis) => {
-      stride = d === 0 ? 0 : stride / d;
-      const q = ix.floordiv(p, stride || 1);
-      return d === 1 ? ix.k(0) : axis === 0 ? q : ix.floormod(q, d || 1);
-    }));
+    return this.#read(
+      t,
+      t.shape.map((d, axis) => {
+        stride = d === 0 ? 0 : stride / d;
+        const q = ix.floordiv(p, stride || 1);
+        return d === 1 ? ix.k(0) : axis === 0 ? q : ix.floormod(q, d || 1);
+      }),
+    );
   }
 
   #read(t: TensorExpr, at: readonly LExpr[]): LExpr {
@@ -382,14 +445,25 @@ class Lowering {
 
   #build(e: Expr, scope: Scope): LExpr {
     switch (e.kind) {
-      case 'const': return e;
-      case 'var': return this.#variable(e, scope);
-      case 'load': return this.#read(e.tensor, e.index.map((i) => this.#expr(i, scope)));
-      case 'unary': return { kind: 'unary', type: e.type, op: e.op, x: this.#expr(e.x, scope) };
-      case 'cast': return { kind: 'cast', type: e.type, x: this.#expr(e.x, scope), saturate: e.saturate };
-      case 'bitcast': return { kind: 'bitcast', type: e.type, x: this.#expr(e.x, scope) };
-      case 'reduce': return this.#reduce(e, scope);
-      case 'select': return this.#select(e.type, this.#expr(e.cond, scope), e.a, e.b, scope);
+      case 'const':
+        return e;
+      case 'var':
+        return this.#variable(e, scope);
+      case 'load':
+        return this.#read(
+          e.tensor,
+          e.index.map((i) => this.#expr(i, scope)),
+        );
+      case 'unary':
+        return { kind: 'unary', type: e.type, op: e.op, x: this.#expr(e.x, scope) };
+      case 'cast':
+        return { kind: 'cast', type: e.type, x: this.#expr(e.x, scope), saturate: e.saturate };
+      case 'bitcast':
+        return { kind: 'bitcast', type: e.type, x: this.#expr(e.x, scope) };
+      case 'reduce':
+        return this.#reduce(e, scope);
+      case 'select':
+        return this.#select(e.type, this.#expr(e.cond, scope), e.a, e.b, scope);
       case 'binary':
         if (e.op === 'and') return this.#select('bool', this.#expr(e.a, scope), e.b, false, scope);
         if (e.op === 'or') return this.#select('bool', this.#expr(e.a, scope), true, e.b, scope);
@@ -406,7 +480,10 @@ class Lowering {
   #select(type: ScalarType, cond: LExpr, a: Expr | boolean, b: Expr | boolean, scope: Scope): LExpr {
     const branch = (e: Expr | boolean): [Stmt[], LExpr] => {
       let value: LExpr = { kind: 'const', type: 'bool', value: e === true };
-      const stmts = typeof e === 'boolean' ? [] : this.#collect(() => (value = this.#expr(e, { vars: scope.vars, uses: scope.uses, memo: new Map(), outer: scope })));
+      const stmts =
+        typeof e === 'boolean'
+          ? []
+          : this.#collect(() => (value = this.#expr(e, { vars: scope.vars, uses: scope.uses, memo: new Map(), outer: scope })));
       return [stmts, value];
     };
     const [sa, va] = branch(a);
@@ -427,14 +504,18 @@ class Lowering {
   #reduce(e: ReduceExpr, scope: Scope): LExpr {
     const acc = this.#local(e.type, 'a');
     this.#block.push({ kind: 'var', local: acc, value: identityOf(e) });
-    this.#nest(e.axes.map((a) => a.extent), (at) => {
-      const vars = new Map(scope.vars);
-      e.axes.forEach(({ v }, d) => vars.set(v.name, at[d]!));
-      // What is known outside stays known inside: it cannot depend on variables that are bound only here.
-      const body = this.#expr(e.body, { vars, uses: scope.uses, memo: new Map(), outer: scope });
-      const value: LExpr = { kind: 'binary', type: e.type, op: combine[e.op], a: acc, b: body };
-      this.#block.push({ kind: 'set', local: acc, value });
-    }, false);
+    this.#nest(
+      e.axes.map((a) => a.extent),
+      (at) => {
+        const vars = new Map(scope.vars);
+        e.axes.forEach(({ v }, d) => vars.set(v.name, at[d]!));
+        // What is known outside stays known inside: it cannot depend on variables that are bound only here.
+        const body = this.#expr(e.body, { vars, uses: scope.uses, memo: new Map(), outer: scope });
+        const value: LExpr = { kind: 'binary', type: e.type, op: combine[e.op], a: acc, b: body };
+        this.#block.push({ kind: 'set', local: acc, value });
+      },
+      false,
+    );
     return acc;
   }
 }
@@ -458,16 +539,28 @@ export interface Scheduled {
  * @param layout gives layouts of the tensors on the way to these outputs.
  */
 export const lower = (
-  inputs: readonly InputTensor[], outputs: readonly TensorExpr[],
-  schedule?: (body: readonly Stmt[]) => Scheduled, layout?: (outputs: readonly TensorExpr[]) => Layout,
+  inputs: readonly InputTensor[],
+  outputs: readonly TensorExpr[],
+  schedule?: (body: readonly Stmt[]) => Scheduled,
+  layout?: (outputs: readonly TensorExpr[]) => Layout,
 ): Program => {
-  const inputBuffers = inputs.map((t, i): Buffer => ({ name: `x${i}`, dtype: t.dtype, size: t.size, role: 'input', ...(t.value ? { constant: true } : {}) }));
+  const inputBuffers = inputs.map((t, i): Buffer => ({
+    name: `x${i}`,
+    dtype: t.dtype,
+    size: t.size,
+    role: 'input',
+    ...(t.value ? { constant: true } : {}),
+  }));
   const outputBuffers = outputs.map((t, i): Buffer => ({ name: `y${i}`, dtype: t.dtype, size: t.size, role: 'output' }));
   const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers, layout?.(outputs) ?? (() => undefined));
   const scheduled = schedule?.(lowering.body);
   const body = hoistIndexArithmetic(flattenLoops(scheduled?.body ?? lowering.body));
   return {
-    inputs: inputBuffers, outputs: outputBuffers, temps: [...lowering.temps, ...(scheduled?.temps ?? [])],
-    body, prepare: scheduled?.prepare ?? [], work: workOf(body),
+    inputs: inputBuffers,
+    outputs: outputBuffers,
+    temps: [...lowering.temps, ...(scheduled?.temps ?? [])],
+    body,
+    prepare: scheduled?.prepare ?? [],
+    work: workOf(body),
   };
 };

@@ -46,7 +46,12 @@ export abstract class TensorExpr {
 /** A tensor that comes from outside. */
 export class InputTensor extends TensorExpr {
   readonly kind = 'input';
-  constructor(readonly name: string, readonly dtype: DType, shape: readonly number[], readonly value?: Tensor) {
+  constructor(
+    readonly name: string,
+    readonly dtype: DType,
+    shape: readonly number[],
+    readonly value?: Tensor,
+  ) {
     super(shape);
   }
 }
@@ -83,7 +88,10 @@ export class ComputeTensor extends TensorExpr {
 /** The same elements, in the same row-major order, under another shape. */
 export class ReshapeTensor extends TensorExpr {
   readonly kind = 'reshape';
-  constructor(readonly base: TensorExpr, shape: readonly number[]) {
+  constructor(
+    readonly base: TensorExpr,
+    shape: readonly number[],
+  ) {
     super(shape);
     if (sizeOf(shape) !== base.size) {
       throw new FlagosError('FLAGOS_E_SHAPE', `[${base.shape.join(', ')}] cannot be reshaped to [${shape.join(', ')}]`);
@@ -97,7 +105,10 @@ export class ReshapeTensor extends TensorExpr {
 /** Parts laid one after another along an axis. */
 export class ConcatTensor extends TensorExpr {
   readonly kind = 'concat';
-  constructor(readonly parts: readonly TensorExpr[], readonly axis: number) {
+  constructor(
+    readonly parts: readonly TensorExpr[],
+    readonly axis: number,
+  ) {
     super(parts[0]!.shape.map((d, i) => (i === axis ? parts.reduce((n, p) => n + p.shape[axis]!, 0) : d)));
   }
   get dtype(): DType {
@@ -116,8 +127,10 @@ export class ScatterTensor extends TensorExpr {
   /** Writes only where this holds. */
   readonly where: Expr;
   constructor(
-    readonly base: TensorExpr, readonly domain: readonly number[],
-    write: (...i: Expr[]) => { at: Operand[]; value: Operand; where?: Operand }, readonly mode: ScatterMode,
+    readonly base: TensorExpr,
+    readonly domain: readonly number[],
+    write: (...i: Expr[]) => { at: Operand[]; value: Operand; where?: Operand },
+    readonly mode: ScatterMode,
   ) {
     super(base.shape);
     this.axes = domain.map(() => freshVar('s'));
@@ -146,7 +159,11 @@ export interface ScanNode {
 /** A final state or a stacked output of a scan. */
 export class ScanTensor extends TensorExpr {
   readonly kind = 'scan';
-  constructor(readonly node: ScanNode, readonly part: 'state' | 'out', readonly position: number) {
+  constructor(
+    readonly node: ScanNode,
+    readonly part: 'state' | 'out',
+    readonly position: number,
+  ) {
     super(part === 'state' ? node.initial[position]!.shape : [node.length, ...node.outs[position]!.shape]);
   }
   get dtype(): DType {
@@ -158,7 +175,8 @@ export class ScanTensor extends TensorExpr {
  * A tensor by its elements.
  * @param like type for a body that is a plain number.
  */
-export const compute = (shape: readonly number[], body: (...i: Expr[]) => Operand, like?: DType): TensorExpr => new ComputeTensor(shape, body, like);
+export const compute = (shape: readonly number[], body: (...i: Expr[]) => Operand, like?: DType): TensorExpr =>
+  new ComputeTensor(shape, body, like);
 
 /** Element by element. */
 export const map = (x: TensorExpr, f: (x: Expr) => Operand): TensorExpr => compute(x.shape, (...i) => f(x.at(...i)), x.dtype);
@@ -171,7 +189,10 @@ export const reshape = (x: TensorExpr, shape: readonly number[]): TensorExpr =>
 export const concat = (parts: readonly TensorExpr[], axis: number): TensorExpr => {
   for (const p of parts) {
     if (p.rank !== parts[0]!.rank || p.shape.some((d, i) => i !== axis && d !== parts[0]!.shape[i])) {
-      throw new FlagosError('FLAGOS_E_SHAPE', `cannot concatenate [${parts[0]!.shape.join(', ')}] and [${p.shape.join(', ')}] along axis ${axis}`);
+      throw new FlagosError(
+        'FLAGOS_E_SHAPE',
+        `cannot concatenate [${parts[0]!.shape.join(', ')}] and [${p.shape.join(', ')}] along axis ${axis}`,
+      );
     }
   }
   return parts.length === 1 ? parts[0]! : new ConcatTensor(parts, axis);
@@ -179,8 +200,10 @@ export const concat = (parts: readonly TensorExpr[], axis: number): TensorExpr =
 
 /** A copy of `base` with one write per point of `domain`; later writes to the same place win (mode `set`) or combine. */
 export const scatter = (
-  base: TensorExpr, domain: readonly number[],
-  write: (...i: Expr[]) => { at: Operand[]; value: Operand; where?: Operand }, mode: ScatterMode = 'set',
+  base: TensorExpr,
+  domain: readonly number[],
+  write: (...i: Expr[]) => { at: Operand[]; value: Operand; where?: Operand },
+  mode: ScatterMode = 'set',
 ): TensorExpr => new ScatterTensor(base, domain, write, mode);
 
 /**
@@ -188,7 +211,8 @@ export const scatter = (
  * types as `initial`) and the slices that are stacked into outputs of shape [length, …].
  */
 export const scan = (
-  length: number, initial: readonly TensorExpr[],
+  length: number,
+  initial: readonly TensorExpr[],
   step: (t: Expr, state: readonly TensorExpr[]) => { state: readonly TensorExpr[]; out?: readonly TensorExpr[] },
 ): { state: readonly TensorExpr[]; out: readonly TensorExpr[] } => {
   const t = freshVar('t');
@@ -226,7 +250,8 @@ export const broadcastShapes = (...shapes: readonly (readonly number[])[]): numb
     for (const s of shapes) {
       const d = s[axis - rank + s.length] ?? 1;
       if (d === 1 || d === extent) continue;
-      if (extent !== 1) throw new FlagosError('FLAGOS_E_SHAPE', `shapes ${shapes.map((x) => `[${x.join(', ')}]`).join(' and ')} do not broadcast`);
+      if (extent !== 1)
+        throw new FlagosError('FLAGOS_E_SHAPE', `shapes ${shapes.map((x) => `[${x.join(', ')}]`).join(' and ')} do not broadcast`);
       extent = d;
     }
     return extent;
@@ -234,13 +259,15 @@ export const broadcastShapes = (...shapes: readonly (readonly number[])[]): numb
 };
 
 /** The element of `x` that stands at index `at` of a shape `x` is broadcast to. */
-export const atBroadcast = (x: TensorExpr, at: readonly Expr[]): Expr => x.at(...x.shape.map((d, i) => (d === 1 ? 0 : at[at.length - x.rank + i]!)));
+export const atBroadcast = (x: TensorExpr, at: readonly Expr[]): Expr =>
+  x.at(...x.shape.map((d, i) => (d === 1 ? 0 : at[at.length - x.rank + i]!)));
 
 /** Element by element over broadcast arguments. */
 export const mapBroadcast = (xs: readonly TensorExpr[], f: (...x: Expr[]) => Operand): TensorExpr =>
   compute(broadcastShapes(...xs.map((x) => x.shape)), (...i) => f(...xs.map((x) => atBroadcast(x, i))), xs[0]?.dtype);
 
 /** A tensor of one value everywhere. */
-export const fill = (shape: readonly number[], value: number | bigint | boolean, dtype: DType): TensorExpr => compute(shape, () => constant(value, dtype));
+export const fill = (shape: readonly number[], value: number | bigint | boolean, dtype: DType): TensorExpr =>
+  compute(shape, () => constant(value, dtype));
 
 export type { ScalarType };

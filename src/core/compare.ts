@@ -65,7 +65,14 @@ const compareTensors = (actual: Tensor, expected: Tensor, { rtol, atol }: Tolera
   }
   const at = where < 0 ? undefined : { index: unravel(Math.floor(where / lanes), actual.dims), actual: a[where], expected: e[where] };
   const ok = worst <= 1;
-  return { ok, maxAbs, worst, at, compared: a.length, problem: ok ? undefined : `differs at [${at!.index}]: ${String(at!.actual)}, expected ${String(at!.expected)}` };
+  return {
+    ok,
+    maxAbs,
+    worst,
+    at,
+    compared: a.length,
+    problem: ok ? undefined : `differs at [${at!.index}]: ${String(at!.actual)}, expected ${String(at!.expected)}`,
+  };
 };
 
 const merge = (parts: readonly Comparison[]): Comparison => {
@@ -84,7 +91,9 @@ const merge = (parts: readonly Comparison[]): Comparison => {
 export const compareValues = (actual: Value | undefined, expected: Value, tolerance: Tolerance = onnxTolerance): Comparison => {
   if (actual === undefined) return failed('is missing');
   if (actual === null || expected === null) {
-    return actual === expected ? { ok: true, maxAbs: 0, worst: 0, compared: 1 } : failed(`is ${describeValue(actual)}, expected ${describeValue(expected)}`);
+    return actual === expected
+      ? { ok: true, maxAbs: 0, worst: 0, compared: 1 }
+      : failed(`is ${describeValue(actual)}, expected ${describeValue(expected)}`);
   }
   if (actual instanceof Tensor && expected instanceof Tensor) return compareTensors(actual, expected, tolerance);
   if (actual instanceof Sequence && expected instanceof Sequence) {
@@ -92,7 +101,8 @@ export const compareValues = (actual: Value | undefined, expected: Value, tolera
     return merge(actual.items.map((item, i) => compareValues(item, expected.items[i]!, tolerance)));
   }
   if (actual instanceof MapValue && expected instanceof MapValue) {
-    if (actual.entries.size !== expected.entries.size) return failed(`has ${actual.entries.size} entries, expected ${expected.entries.size}`);
+    if (actual.entries.size !== expected.entries.size)
+      return failed(`has ${actual.entries.size} entries, expected ${expected.entries.size}`);
     return merge([...expected.entries].map(([key, v]) => compareValues(actual.entries.get(key), v, tolerance)));
   }
   return failed(`is ${describeValue(actual)}, expected ${describeValue(expected)}`);

@@ -6,8 +6,32 @@ describe('element types', () => {
   it('have the numbers ONNX gives them', () => {
     // TensorProto.DataType of ONNX 1.23, 1 … 26.
     const inOrder = [
-      'float32', 'uint8', 'int8', 'uint16', 'int16', 'int32', 'int64', 'string', 'bool', 'float16', 'float64', 'uint32', 'uint64', 'complex64', 'complex128',
-      'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1', 'float8e8m0', 'uint2', 'int2',
+      'float32',
+      'uint8',
+      'int8',
+      'uint16',
+      'int16',
+      'int32',
+      'int64',
+      'string',
+      'bool',
+      'float16',
+      'float64',
+      'uint32',
+      'uint64',
+      'complex64',
+      'complex128',
+      'bfloat16',
+      'float8e4m3fn',
+      'float8e4m3fnuz',
+      'float8e5m2',
+      'float8e5m2fnuz',
+      'uint4',
+      'int4',
+      'float4e2m1',
+      'float8e8m0',
+      'uint2',
+      'int2',
     ];
     expect(dtypes).toEqual(inOrder);
     expect(dtypes.map((d) => dtypeInfo(d).onnx)).toEqual(inOrder.map((_, i) => i + 1));
@@ -17,8 +41,23 @@ describe('element types', () => {
 
   it('take whole bytes in memory', () => {
     const bytes = Object.fromEntries(dtypes.map((d) => [d, dtypeInfo(d).bytes]));
-    expect(bytes).toMatchObject({ float32: 4, float64: 8, float16: 2, bfloat16: 2, float8e5m2: 1, int4: 1, uint2: 1, bool: 1, string: 0, complex64: 8, complex128: 16, int64: 8 });
-    expect([dtypeInfo('int4').bits, dtypeInfo('uint2').bits, dtypeInfo('float4e2m1').bits, dtypeInfo('complex64').bits]).toEqual([4, 2, 4, 64]);
+    expect(bytes).toMatchObject({
+      float32: 4,
+      float64: 8,
+      float16: 2,
+      bfloat16: 2,
+      float8e5m2: 1,
+      int4: 1,
+      uint2: 1,
+      bool: 1,
+      string: 0,
+      complex64: 8,
+      complex128: 16,
+      int64: 8,
+    });
+    expect([dtypeInfo('int4').bits, dtypeInfo('uint2').bits, dtypeInfo('float4e2m1').bits, dtypeInfo('complex64').bits]).toEqual([
+      4, 2, 4, 64,
+    ]);
   });
 
   it('are sorted by what arithmetic they know', () => {

@@ -8,18 +8,47 @@
 import { FlagosError } from './errors.ts';
 
 export type DType =
-  | 'float32' | 'float64' | 'float16' | 'bfloat16'
-  | 'float8e4m3fn' | 'float8e4m3fnuz' | 'float8e5m2' | 'float8e5m2fnuz' | 'float8e8m0' | 'float4e2m1'
-  | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64'
-  | 'int4' | 'uint4' | 'int2' | 'uint2'
-  | 'bool' | 'string' | 'complex64' | 'complex128';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'float8e4m3fn'
+  | 'float8e4m3fnuz'
+  | 'float8e5m2'
+  | 'float8e5m2fnuz'
+  | 'float8e8m0'
+  | 'float4e2m1'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'int4'
+  | 'uint4'
+  | 'int2'
+  | 'uint2'
+  | 'bool'
+  | 'string'
+  | 'complex64'
+  | 'complex128';
 
 /** What arithmetic an element type takes part in. */
 export type DTypeKind = 'float' | 'int' | 'uint' | 'bool' | 'string' | 'complex';
 
 export type NumericData =
-  | Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | BigInt64Array
-  | Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
 /** The storage of a tensor on the host. */
 export type TensorData = NumericData | string[];
 
@@ -45,10 +74,15 @@ export interface DTypeInfo {
   readonly lanes: 1 | 2;
 }
 
-const row = (
-  dtype: DType, onnx: number, kind: DTypeKind, bits: number,
-  storage?: NumericDataConstructor, lanes: 1 | 2 = 1,
-): DTypeInfo => ({ dtype, onnx, kind, bits, bytes: (storage?.BYTES_PER_ELEMENT ?? 0) * lanes, storage, lanes });
+const row = (dtype: DType, onnx: number, kind: DTypeKind, bits: number, storage?: NumericDataConstructor, lanes: 1 | 2 = 1): DTypeInfo => ({
+  dtype,
+  onnx,
+  kind,
+  bits,
+  bytes: (storage?.BYTES_PER_ELEMENT ?? 0) * lanes,
+  storage,
+  lanes,
+});
 
 const rows: readonly DTypeInfo[] = [
   row('float32', 1, 'float', 32, Float32Array),

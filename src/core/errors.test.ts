@@ -3,7 +3,11 @@ import { asError, errorTable, FlagosError, wrapError } from './errors.ts';
 
 describe('errors', () => {
   it('compose code, reason, trace and hint', () => {
-    const e = new FlagosError('FLAGOS_E_SHAPE', 'shapes do not fit', { hint: 'transpose one', trace: { op: 'MatMul' }, details: { a: [1, 2] } });
+    const e = new FlagosError('FLAGOS_E_SHAPE', 'shapes do not fit', {
+      hint: 'transpose one',
+      trace: { op: 'MatMul' },
+      details: { a: [1, 2] },
+    });
     expect(e.message).toBe('FLAGOS_E_SHAPE: shapes do not fit\n  at op MatMul\n  hint: transpose one');
     expect([e.name, e.kind, e.reason, e.hint]).toEqual(['FlagosError', 'user', 'shapes do not fit', 'transpose one']);
     expect(new FlagosError('FLAGOS_E_KERNEL', 'it broke').message).toBe('FLAGOS_E_KERNEL: it broke');
@@ -17,7 +21,13 @@ describe('errors', () => {
 
   it('become data', () => {
     const e = new FlagosError('FLAGOS_E_LIMIT', 'too much', { details: { bytes: 5 }, trace: { op: 'Range' } });
-    expect(JSON.parse(JSON.stringify(e))).toEqual({ code: 'FLAGOS_E_LIMIT', kind: 'system', reason: 'too much', trace: { op: 'Range' }, details: { bytes: 5 } });
+    expect(JSON.parse(JSON.stringify(e))).toEqual({
+      code: 'FLAGOS_E_LIMIT',
+      kind: 'system',
+      reason: 'too much',
+      trace: { op: 'Range' },
+      details: { bytes: 5 },
+    });
   });
 
   it('keep what others threw as the cause', () => {

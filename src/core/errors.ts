@@ -104,9 +104,7 @@ export class FlagosError extends Error {
   #compose(): void {
     const where = order.filter((k) => this.trace[k] !== undefined).map((k) => `${k} ${this.trace[k]}`);
     this.message =
-      `${this.code}: ${this.reason}` +
-      (where.length ? `\n  at ${where.join(' → ')}` : '') +
-      (this.hint ? `\n  hint: ${this.hint}` : '');
+      `${this.code}: ${this.reason}` + (where.length ? `\n  at ${where.join(' → ')}` : '') + (this.hint ? `\n  hint: ${this.hint}` : '');
   }
 
   toJSON(): Record<string, unknown> {

@@ -167,9 +167,16 @@ export const topologicalOrder = (nodes: readonly Node[], available: Iterable<str
   }
   if (order.length !== nodes.length) {
     const stuck = nodes.filter((_, i) => !done[i]);
-    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `the graph has a cycle through ${stuck.slice(0, 5).map((n) => n.name).join(', ')}`, {
-      trace: { node: stuck[0]!.name, op: stuck[0]!.op },
-    });
+    throw new FlagosError(
+      'FLAGOS_E_MODEL_INVALID',
+      `the graph has a cycle through ${stuck
+        .slice(0, 5)
+        .map((n) => n.name)
+        .join(', ')}`,
+      {
+        trace: { node: stuck[0]!.name, op: stuck[0]!.op },
+      },
+    );
   }
   return order;
 };

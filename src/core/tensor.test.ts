@@ -81,6 +81,10 @@ it('raw bytes are a view', () => {
 });
 
 it('values are described in one line', () => {
-  expect([null, Tensor.zeros('int8', [2, 3]), new Sequence([null]), new MapValue(new Map())].map(describeValue))
-    .toEqual(['empty optional', 'int8[2,3]', 'sequence of 1', 'map of 0']);
+  expect([null, Tensor.zeros('int8', [2, 3]), new Sequence([null]), new MapValue(new Map())].map(describeValue)).toEqual([
+    'empty optional',
+    'int8[2,3]',
+    'sequence of 1',
+    'map of 0',
+  ]);
 });

@@ -25,7 +25,8 @@ export const stridesOf = (dims: readonly number[]): number[] => {
 
 /** @throws FLAGOS_E_SHAPE unless every extent is a non-negative integer. */
 const checkDims = (dims: readonly number[]): void => {
-  for (const d of dims) if (!Number.isSafeInteger(d) || d < 0) throw new FlagosError('FLAGOS_E_SHAPE', `[${dims.join(', ')}] is not a shape`);
+  for (const d of dims)
+    if (!Number.isSafeInteger(d) || d < 0) throw new FlagosError('FLAGOS_E_SHAPE', `[${dims.join(', ')}] is not a shape`);
 };
 
 /** A value as an integer of a type. @throws FLAGOS_E_VALUE if it is no integer, or does not fit. */
@@ -54,7 +55,6 @@ export class Tensor {
     return true;
   }
 
-
   readonly dtype: DType;
   readonly dims: readonly number[];
   readonly data: TensorData;
@@ -67,10 +67,16 @@ export class Tensor {
     checkDims(dims);
     const { storage, lanes } = dtypeInfo(dtype);
     if (storage ? !(data instanceof storage) : !Array.isArray(data)) {
-      throw new FlagosError('FLAGOS_E_DTYPE', `${dtype} data must be ${storage ? storage.name : 'an array of strings'}, not ${data.constructor.name}`);
+      throw new FlagosError(
+        'FLAGOS_E_DTYPE',
+        `${dtype} data must be ${storage ? storage.name : 'an array of strings'}, not ${data.constructor.name}`,
+      );
     }
     if (data.length !== sizeOf(dims) * lanes) {
-      throw new FlagosError('FLAGOS_E_SHAPE', `shape [${dims.join(', ')}] needs ${sizeOf(dims) * lanes} elements, the data has ${data.length}`);
+      throw new FlagosError(
+        'FLAGOS_E_SHAPE',
+        `shape [${dims.join(', ')}] needs ${sizeOf(dims) * lanes} elements, the data has ${data.length}`,
+      );
     }
     this.dtype = dtype;
     this.dims = dims;
@@ -103,7 +109,8 @@ export class Tensor {
     const { kind } = dtypeInfo(dtype);
     const size = sizeOf(dims);
     if (kind === 'complex') throw new FlagosError('FLAGOS_E_DTYPE', `${dtype} tensors are made from their storage, not from values`);
-    if (values.length !== size) throw new FlagosError('FLAGOS_E_SHAPE', `shape [${dims.join(', ')}] needs ${size} values, got ${values.length}`);
+    if (values.length !== size)
+      throw new FlagosError('FLAGOS_E_SHAPE', `shape [${dims.join(', ')}] needs ${size} values, got ${values.length}`);
     if (kind === 'string') return new Tensor(dtype, dims, Array.from(values, String));
     const data = allocate(dtype, size);
     const out = data as { [i: number]: number | bigint };
@@ -139,7 +146,8 @@ export class Tensor {
   /** Elements as numbers: narrow floats decoded, bigints converted (rounding beyond 2^53). @throws FLAGOS_E_DTYPE for strings and complex numbers. */
   toNumbers(): Float64Array {
     const { data, dtype } = this;
-    if (Array.isArray(data) || dtypeInfo(dtype).lanes !== 1) throw new FlagosError('FLAGOS_E_DTYPE', `elements of ${dtype} are not numbers`);
+    if (Array.isArray(data) || dtypeInfo(dtype).lanes !== 1)
+      throw new FlagosError('FLAGOS_E_DTYPE', `elements of ${dtype} are not numbers`);
     const table = floatCodec(dtype)?.table;
     const out = new Float64Array(data.length);
     for (let i = 0; i < data.length; i++) out[i] = table ? table[data[i] as number]! : Number(data[i]);

@@ -20,7 +20,10 @@ describe('layOut', () => {
         expect(offsets[i]! + list[i]!.bytes).toBeLessThanOrEqual(bytes);
         for (let k = 0; k < i; k++) {
           if (!aliveTogether(list[i]!, list[k]!) || list[i]!.bytes === 0 || list[k]!.bytes === 0) continue;
-          expect(offsets[i]! >= offsets[k]! + list[k]!.bytes || offsets[k]! >= offsets[i]! + list[i]!.bytes, `round ${round}: ${i} and ${k}`).toBe(true);
+          expect(
+            offsets[i]! >= offsets[k]! + list[k]!.bytes || offsets[k]! >= offsets[i]! + list[i]!.bytes,
+            `round ${round}: ${i} and ${k}`,
+          ).toBe(true);
         }
       }
     }
@@ -32,7 +35,9 @@ describe('layOut', () => {
       const { bytes } = layOut(list);
       const padded = list.map((t) => Math.ceil(t.bytes / 64) * 64);
       const steps = Math.max(...list.map((t) => t.last)) + 1;
-      const peak = Math.max(...Array.from({ length: steps }, (_, s) => list.reduce((n, t, i) => (t.first <= s && s <= t.last ? n + padded[i]! : n), 0)));
+      const peak = Math.max(
+        ...Array.from({ length: steps }, (_, s) => list.reduce((n, t, i) => (t.first <= s && s <= t.last ? n + padded[i]! : n), 0)),
+      );
       expect(bytes).toBeGreaterThanOrEqual(peak);
       expect(bytes).toBeLessThanOrEqual(padded.reduce((a, b) => a + b, 0));
     }

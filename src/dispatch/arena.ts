@@ -15,7 +15,10 @@ const ALIGN = 64;
 export const layOut = (tensors: readonly Lifetime[]): { offsets: number[]; bytes: number } => {
   const offsets = new Array<number>(tensors.length).fill(0);
   const placed: { offset: number; end: number; first: number; last: number }[] = [];
-  const order = tensors.map((_, i) => i).filter((i) => tensors[i]!.bytes > 0).sort((a, b) => tensors[b]!.bytes - tensors[a]!.bytes || a - b);
+  const order = tensors
+    .map((_, i) => i)
+    .filter((i) => tensors[i]!.bytes > 0)
+    .sort((a, b) => tensors[b]!.bytes - tensors[a]!.bytes || a - b);
   let total = 0;
   for (const i of order) {
     const t = tensors[i]!;

@@ -12,7 +12,8 @@ export const cheapestEach = ({ options, sessions }: AssignmentProblem): number[]
   });
 
 /** Everything a session can run on it, the rest as it was. */
-export const allOn = ({ options }: AssignmentProblem, labels: readonly number[], s: number): number[] => labels.map((l, v) => (options[v]!.has(s) ? s : l));
+export const allOn = ({ options }: AssignmentProblem, labels: readonly number[], s: number): number[] =>
+  labels.map((l, v) => (options[v]!.has(s) ? s : l));
 
 /**
  * Exact where each node reads at most one other and is read by any number: dynamic programming over
@@ -51,9 +52,10 @@ export const alongTree = (problem: AssignmentProblem): number[] => {
   }
   const labels = new Array<number>(n);
   for (let v = 0; v < n; v++) {
-    labels[v] = parent[v]! >= 0
-      ? choice[v]!.get(labels[parent[v]!]!)!
-      : [...best[v]!].reduce((x, y) => (y[1] + sessions[y[0]]!.overheadUs < x[1] + sessions[x[0]]!.overheadUs ? y : x))[0];
+    labels[v] =
+      parent[v]! >= 0
+        ? choice[v]!.get(labels[parent[v]!]!)!
+        : [...best[v]!].reduce((x, y) => (y[1] + sessions[y[0]]!.overheadUs < x[1] + sessions[x[0]]!.overheadUs ? y : x))[0];
   }
   return labels;
 };

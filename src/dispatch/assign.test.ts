@@ -29,8 +29,14 @@ const chain = (options: readonly (readonly (Option | undefined)[])[], copyUs: nu
   return {
     inputs: options.map((_, v) => (v ? [v - 1] : [])),
     options: options.map((list) => new Map(list.flatMap((o, s) => (o ? [[s, o] as const] : [])))),
-    sessions: [{ overheadUs: 0, grows: true, space: 0 }, { overheadUs, grows: true, space: 1 }],
-    values: [{ from: -1, readers: [0], kept: false, copyUs: copies }, ...options.map((_, v) => ({ from: v, readers: v + 1 < n ? [v + 1] : [], kept: v + 1 === n, copyUs: copies }))],
+    sessions: [
+      { overheadUs: 0, grows: true, space: 0 },
+      { overheadUs, grows: true, space: 1 },
+    ],
+    values: [
+      { from: -1, readers: [0], kept: false, copyUs: copies },
+      ...options.map((_, v) => ({ from: v, readers: v + 1 < n ? [v + 1] : [], kept: v + 1 === n, copyUs: copies })),
+    ],
   };
 };
 
@@ -60,7 +66,13 @@ describe('assign', () => {
       const problem = randomProblem(seeded(seed), 400);
       const cost = costOf(problem, assign(problem));
       const cheapest = problem.options.map((of) => [...of].reduce((a, b) => (b[1].us < a[1].us ? b : a))[0]);
-      for (const s of problem.sessions.keys()) expect(cost).toBeLessThanOrEqual(costOf(problem, cheapest.map((l, v) => (problem.options[v]!.has(s) ? s : l))));
+      for (const s of problem.sessions.keys())
+        expect(cost).toBeLessThanOrEqual(
+          costOf(
+            problem,
+            cheapest.map((l, v) => (problem.options[v]!.has(s) ? s : l)),
+          ),
+        );
     }
   });
 
@@ -82,7 +94,8 @@ describe('costOf', () => {
   it('copies a value once to each memory, and through the host between two', () => {
     const copyUs = [0, 10, 100];
     const problem: AssignmentProblem = {
-      inputs: [[], [0], [0], [0]], options: [0, 1, 2, 3].map(() => new Map([0, 1, 2].map((s) => [s, on(0)]))),
+      inputs: [[], [0], [0], [0]],
+      options: [0, 1, 2, 3].map(() => new Map([0, 1, 2].map((s) => [s, on(0)]))),
       sessions: [0, 1, 2].map((space) => ({ overheadUs: 0, grows: false, space })),
       values: [{ from: 0, readers: [1, 2, 3], kept: false, copyUs }],
     };
@@ -96,7 +109,11 @@ describe('costOf', () => {
 
   it('counts the start of every region, and lets only the same variant share one', () => {
     const options = [on(1), on(1, { variant: 'winograd' }), on(1, { variant: 'winograd' }), on(1, { alone: true })];
-    const problem = chain(options.map((o) => [undefined, o]), 0, 100);
+    const problem = chain(
+      options.map((o) => [undefined, o]),
+      0,
+      100,
+    );
     expect(costOf(problem, [1, 1, 1, 1])).toBe(304);
     const joins = joinsUnder(problem, [1, 1, 1, 1]);
     expect([joins(0, 1), joins(1, 2), joins(2, 3)]).toEqual([false, true, false]);

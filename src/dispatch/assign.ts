@@ -28,8 +28,12 @@ const patches = ({ inputs, options }: AssignmentProblem, labels: readonly number
     }
     component.set(v, own);
   }
-  const gain = (patch: readonly number[]): number => patch.reduce((us, v) => us + options[v]!.get(labels[v]!)!.us - options[v]!.get(s)!.us, 0);
-  return [...new Set(component.values())].map((patch) => ({ patch, gain: gain(patch) })).sort((a, b) => b.gain - a.gain || a.patch[0]! - b.patch[0]!).map((x) => x.patch);
+  const gain = (patch: readonly number[]): number =>
+    patch.reduce((us, v) => us + options[v]!.get(labels[v]!)!.us - options[v]!.get(s)!.us, 0);
+  return [...new Set(component.values())]
+    .map((patch) => ({ patch, gain: gain(patch) }))
+    .sort((a, b) => b.gain - a.gain || a.patch[0]! - b.patch[0]!)
+    .map((x) => x.patch);
 };
 
 /** A labelling under improvement. */
@@ -69,16 +73,18 @@ class Search {
   #neighbours(v: number, s: number): boolean {
     const { inputs, options } = this.#problem;
     let moved = this.labels[v] !== s && this.#try([v], s);
-    for (const p of inputs[v]!) if (options[p]!.has(s) && (this.labels[p] !== s || this.labels[v] !== s)) moved = this.#try([p, v], s) || moved;
+    for (const p of inputs[v]!)
+      if (options[p]!.has(s) && (this.labels[p] !== s || this.labels[v] !== s)) moved = this.#try([p, v], s) || moved;
     return moved;
   }
 
   improve(): this {
     const { options, sessions } = this.#problem;
-    for (let moved = true; moved && this.#left > 0; ) {
+    for (let moved = true; moved && this.#left > 0;) {
       moved = false;
       for (let s = 0; s < sessions.length; s++) moved = this.#territories(s) || moved;
-      for (let v = 0; v < this.labels.length && this.#left > 0; v++) for (const s of options[v]!.keys()) moved = this.#neighbours(v, s) || moved;
+      for (let v = 0; v < this.labels.length && this.#left > 0; v++)
+        for (const s of options[v]!.keys()) moved = this.#neighbours(v, s) || moved;
     }
     return this;
   }

@@ -38,21 +38,58 @@ class Slots {
   }
 }
 
-type StepParts = Pick<Step, 'kernel' | 'label' | 'planned' | 'serves' | 'prepared' | 'reads' | 'writes' | 'makes' | 'stated' | 'constants' | 'space'>;
+type StepParts = Pick<
+  Step,
+  'kernel' | 'label' | 'planned' | 'serves' | 'prepared' | 'reads' | 'writes' | 'makes' | 'stated' | 'constants' | 'space'
+>;
 type MutableStep = StepParts & Pick<Step, 'inputs' | 'outputs' | 'places'> & { frees: DeviceSlot[] | undefined };
 /** Spelled out, because the executor reads these fields in every step: objects made by spreading keep their later fields elsewhere. */
-const makeStep = ({ kernel, label, planned, serves, prepared, reads, writes, makes, stated, constants, space }: StepParts): MutableStep => ({
+const makeStep = ({
+  kernel,
+  label,
+  planned,
+  serves,
+  prepared,
+  reads,
+  writes,
+  makes,
+  stated,
+  constants,
+  space,
+}: StepParts): MutableStep => ({
   prepared,
   inputs: new Array<RunValue>(reads.length).fill(undefined),
   outputs: new Array<RunValue>(writes.length).fill(undefined),
   places: new Array<Tensor | undefined>(writes.length).fill(undefined),
   frees: undefined,
-  kernel, label, planned, serves, reads, writes, makes, stated, constants, space,
+  kernel,
+  label,
+  planned,
+  serves,
+  reads,
+  writes,
+  makes,
+  stated,
+  constants,
+  space,
 });
 
-const copyStep = (kind: 'upload' | 'download', memory: MemorySpace, value: RegionValue, from: number, to: number, serves: PlannedRegion | undefined): MutableStep =>
+const copyStep = (
+  kind: 'upload' | 'download',
+  memory: MemorySpace,
+  value: RegionValue,
+  from: number,
+  to: number,
+  serves: PlannedRegion | undefined,
+): MutableStep =>
   makeStep({
-    kernel: `${memory.id}:${kind}`, label: value.name, planned: undefined, serves, makes: [value], stated: [false], constants: [],
+    kernel: `${memory.id}:${kind}`,
+    label: value.name,
+    planned: undefined,
+    serves,
+    makes: [value],
+    stated: [false],
+    constants: [],
     space: kind === 'upload' ? memory.id : 'host',
     prepared: {
       workspaceBytes: 0,
@@ -63,12 +100,14 @@ const copyStep = (kind: 'upload' | 'download', memory: MemorySpace, value: Regio
       },
       dispose: () => {},
     },
-    reads: Int32Array.of(from), writes: Int32Array.of(to),
+    reads: Int32Array.of(from),
+    writes: Int32Array.of(to),
   });
 
 /** Whether results may hold on to what was read: sequences, optionals, and whatever subgraphs hand through. */
 const mayHold = (r: PlannedRegion): boolean => !r.chip || r.region.outputs.some((o) => o.type?.kind !== 'tensor');
-const mayHoldLater = (n: SpecialNode): boolean => n.bound?.record.control !== undefined || n.outputs.some((t, i) => n.node.outputs[i] !== '' && t?.kind !== 'tensor');
+const mayHoldLater = (n: SpecialNode): boolean =>
+  n.bound?.record.control !== undefined || n.outputs.some((t, i) => n.node.outputs[i] !== '' && t?.kind !== 'tensor');
 
 /** The steps of a plan, as they are gathered. */
 class Binding {
@@ -83,7 +122,10 @@ class Binding {
 
   constructor(special: Specialized, planned: PlannedGraph) {
     this.#special = special;
-    const held = [...planned.regions.flatMap((r) => (mayHold(r) ? r.region.inputs.map((v) => v.name) : [])), ...planned.tail.flatMap((n) => (mayHoldLater(n) ? nodeReads(n.node) : []))];
+    const held = [
+      ...planned.regions.flatMap((r) => (mayHold(r) ? r.region.inputs.map((v) => v.name) : [])),
+      ...planned.tail.flatMap((n) => (mayHoldLater(n) ? nodeReads(n.node) : [])),
+    ];
     this.#outside = new Set([...special.outputs, ...special.stated, ...held]);
   }
 
@@ -113,12 +155,24 @@ class Binding {
     const writes = Int32Array.from(region.outputs, (v) => this.slots.of(v.name, memory));
     region.outputs.forEach(({ name, type }, output) => {
       this.#made.set(name, { memory, by: planned });
-      if (!memory && isHostTensor(type) && !this.#outside.has(name)) this.#births.push({ type, step: this.steps.length, slot: writes[output]!, output });
+      if (!memory && isHostTensor(type) && !this.#outside.has(name))
+        this.#births.push({ type, step: this.steps.length, slot: writes[output]!, output });
     });
-    this.steps.push(makeStep({
-      kernel: planned.kernel, label: describeRegion(planned), planned, serves: planned, prepared, reads, writes, makes: region.outputs,
-      stated: region.outputs.map((v) => this.#special.stated.has(v.name)), constants: [...region.constants.values()], space: memory?.id ?? 'host',
-    }));
+    this.steps.push(
+      makeStep({
+        kernel: planned.kernel,
+        label: describeRegion(planned),
+        planned,
+        serves: planned,
+        prepared,
+        reads,
+        writes,
+        makes: region.outputs,
+        stated: region.outputs.map((v) => this.#special.stated.has(v.name)),
+        constants: [...region.constants.values()],
+        space: memory?.id ?? 'host',
+      }),
+    );
   }
 
   /** Gives inner tensors their places and device tensors their ends. @param late slots read after the last step. @returns bytes of the arena. */
@@ -126,7 +180,9 @@ class Binding {
     const { steps } = this;
     const last = new Map<number, number>();
     steps.forEach((s, i) => [...s.writes, ...s.reads].forEach((slot) => last.set(slot, i)));
-    const { offsets, bytes } = layOut(this.#births.map((b) => ({ bytes: typeBytes(b.type)!, first: b.step, last: late.has(b.slot) ? steps.length : last.get(b.slot)! })));
+    const { offsets, bytes } = layOut(
+      this.#births.map((b) => ({ bytes: typeBytes(b.type)!, first: b.step, last: late.has(b.slot) ? steps.length : last.get(b.slot)! })),
+    );
     const arena = allocateArena(bytes);
     this.#births.forEach((b, i) => {
       const dims = concreteShape(b.type)!;
@@ -157,7 +213,12 @@ const allocateArena = (bytes: number): ArrayBuffer => {
  * @throws FLAGOS_E_LIMIT if there is not the memory for its inner tensors.
  */
 export const bindPlan = (
-  special: Specialized, planned: PlannedGraph, kernels: readonly Prepared[], inputNames: readonly string[], outputNames: readonly string[], makeTail: PrepareTail,
+  special: Specialized,
+  planned: PlannedGraph,
+  kernels: readonly Prepared[],
+  inputNames: readonly string[],
+  outputNames: readonly string[],
+  makeTail: PrepareTail,
 ): PreparedPlan => {
   const binding = new Binding(special, planned);
   const { slots } = binding;
@@ -165,7 +226,9 @@ export const bindPlan = (
   planned.regions.forEach((r, i) => binding.add(r, kernels[i]!));
 
   const madeByTail = new Set(planned.tail.flatMap((n) => n.node.outputs));
-  const boundary = [...new Set(planned.tail.flatMap((n) => nodeReads(n.node)))].filter((n) => !madeByTail.has(n) && !special.constants.has(n) && binding.has(n));
+  const boundary = [...new Set(planned.tail.flatMap((n) => nodeReads(n.node)))].filter(
+    (n) => !madeByTail.has(n) && !special.constants.has(n) && binding.has(n),
+  );
   const tailSlots = Int32Array.from(boundary, (name) => binding.fetch(name, undefined));
   const outputs = special.outputs.map((name, i): OutputBinding => {
     const constant = special.constants.get(name);
@@ -174,11 +237,24 @@ export const bindPlan = (
   });
   const arenaBytes = binding.settle(new Set([...tailSlots, ...outputs.map((o) => o.slot)]));
   return {
-    steps: binding.steps, slots: slots.memories.length, inputSlots, outputs, arenaBytes, planned, special,
+    steps: binding.steps,
+    slots: slots.memories.length,
+    inputSlots,
+    outputs,
+    arenaBytes,
+    planned,
+    special,
     deviceSlots: slots.memories.flatMap((memory, slot) => (memory ? [{ slot, memory }] : [])),
-    tail: planned.tail.length === 0 ? undefined : {
-      ...makeTail(boundary, special.outputs.filter((n) => madeByTail.has(n))),
-      reads: tailSlots, outputs: Int32Array.from(special.outputs.flatMap((n, i) => (madeByTail.has(n) ? [i] : []))),
-    },
+    tail:
+      planned.tail.length === 0
+        ? undefined
+        : {
+            ...makeTail(
+              boundary,
+              special.outputs.filter((n) => madeByTail.has(n)),
+            ),
+            reads: tailSlots,
+            outputs: Int32Array.from(special.outputs.flatMap((n, i) => (madeByTail.has(n) ? [i] : []))),
+          },
   };
 };

@@ -64,7 +64,11 @@ class Building {
     const unsupported = thrown.kind === 'unsupported';
     if (!unsupported && policy.onFailure === 'error') throw thrown;
     this.#first ??= thrown;
-    logger.log(unsupported ? 'info' : 'warn', `${region.kernel} cannot be prepared`, { node: region.nodes[0]!.node.name, nodes: region.nodes.length, reason: thrown.reason });
+    logger.log(unsupported ? 'info' : 'warn', `${region.kernel} cannot be prepared`, {
+      node: region.nodes[0]!.node.name,
+      nodes: region.nodes.length,
+      reason: thrown.reason,
+    });
     if (region.nodes.length > 1) this.#parted.add(regionKey(region.region));
     else this.#context.setAside(region.kernel, region.signature, thrown.reason, !unsupported && policy.onFailure === 'quarantine');
   }
@@ -92,7 +96,8 @@ class Building {
   }
 
   *#release(kernels: readonly Prepared[]): Flow<void> {
-    for (const fault of yield* wait(disposeKernels(kernels))) this.#context.logger.log('warn', 'releasing a kernel failed', { reason: fault.message });
+    for (const fault of yield* wait(disposeKernels(kernels)))
+      this.#context.logger.log('warn', 'releasing a kernel failed', { reason: fault.message });
   }
 
   *run(graph: Graph): Flow<PreparedPlan> {
@@ -101,7 +106,14 @@ class Building {
         const planned = this.#plan();
         if (!(yield* this.#prepare(planned, round))) continue;
         const kernels = planned.regions.map((r) => this.#ready.get(keyOf(r))!);
-        const plan = bindPlan(this.#special, planned, kernels, graph.inputs.map((i) => i.name), graph.outputs.map((o) => o.name), this.#inner.tail(planned, this.#special));
+        const plan = bindPlan(
+          this.#special,
+          planned,
+          kernels,
+          graph.inputs.map((i) => i.name),
+          graph.outputs.map((o) => o.name),
+          this.#inner.tail(planned, this.#special),
+        );
         const unused = [...this.#ready.values()].filter((k) => !kernels.includes(k));
         if (unused.length) yield* this.#release(unused);
         return plan;

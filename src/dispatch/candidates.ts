@@ -31,13 +31,15 @@ export const supportOf = (session: ChipSession, region: Region): Support => {
   }
 };
 
-const isVariant = (v: unknown): v is Variant => typeof v === 'object' && v !== null && 'name' in v && typeof v.name === 'string' && v.name !== '';
+const isVariant = (v: unknown): v is Variant =>
+  typeof v === 'object' && v !== null && 'name' in v && typeof v.name === 'string' && v.name !== '';
 
 const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | Support => {
   if (!session.variants) return [defaultVariant];
   try {
     const found: unknown = session.variants(region);
-    if (!Array.isArray(found) || found.length === 0 || !found.every(isVariant)) return refused('ERROR', 'names no variants of what it says it supports');
+    if (!Array.isArray(found) || found.length === 0 || !found.every(isVariant))
+      return refused('ERROR', 'names no variants of what it says it supports');
     // A name is how a kernel is chosen, measured and set aside.
     return new Set(found.map((v) => v.name)).size === found.length ? found : refused('ERROR', 'names a variant twice');
   } catch (thrown) {
@@ -69,7 +71,11 @@ export class Candidates {
   /** The region of some of the graph's nodes. */
   region(nodes: readonly SpecialNode[]): Region {
     const own = new Set(nodes);
-    return makeRegion(nodes, this.#special, (name) => this.#outputs.has(name) || [...(this.#readers.get(name) ?? [])].some((r) => !own.has(r)));
+    return makeRegion(
+      nodes,
+      this.#special,
+      (name) => this.#outputs.has(name) || [...(this.#readers.get(name) ?? [])].some((r) => !own.has(r)),
+    );
   }
 
   #find(n: SpecialNode): Candidate[] {
@@ -77,11 +83,20 @@ export class Candidates {
     const region = this.region([n]);
     const work = workOf(n.bound, n.args, n.outputs);
     return this.#context.chips.flatMap(({ provider, chip, session }): Candidate[] => {
-      const support = n.waits && !session.dynamicShapes ? refused('SHAPE_UNKNOWN', 'shapes depend on values that are not known yet') : supportOf(session, region);
+      const support =
+        n.waits && !session.dynamicShapes
+          ? refused('SHAPE_UNKNOWN', 'shapes depend on values that are not known yet')
+          : supportOf(session, region);
       const variants = support.ok ? variantsOf(session, region) : support;
       const base = (v: Variant): Omit<Candidate, 'refusal' | 'priorUs'> => ({
-        kernel: kernelId(provider.name, chip.id, op, v.name), provider: provider.name, kind: provider.kind, chip: chip.id,
-        variant: v.name, numerics: v.numerics, alone: v.alone ?? false, overheadUs: session.prior.overheadUs,
+        kernel: kernelId(provider.name, chip.id, op, v.name),
+        provider: provider.name,
+        kind: provider.kind,
+        chip: chip.id,
+        variant: v.name,
+        numerics: v.numerics,
+        alone: v.alone ?? false,
+        overheadUs: session.prior.overheadUs,
       });
       if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
       return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, session.prior) }));
@@ -94,12 +109,32 @@ export class Candidates {
     const op = opName(n.node.domain, n.node.op);
     const inner = subgraphsOf(n.node).reduce((count, [, g]) => count + g.nodes.length, 0);
     const candidate: Candidate = {
-      kernel: `${CONTROL}:${op}.control`, provider: 'flagos', kind: 'flagos', chip: 'host', variant: 'control',
-      numerics: { inputs: 'same', accumulate: 'exact', notes: [] }, alone: true, refusal: undefined, priorUs: inner * 5, overheadUs: CONTROL_OVERHEAD_US,
+      kernel: `${CONTROL}:${op}.control`,
+      provider: 'flagos',
+      kind: 'flagos',
+      chip: 'host',
+      variant: 'control',
+      numerics: { inputs: 'same', accumulate: 'exact', notes: [] },
+      alone: true,
+      refusal: undefined,
+      priorUs: inner * 5,
+      overheadUs: CONTROL_OVERHEAD_US,
     };
     // It calculates nothing, so no policy about kernels forbids it; it only yields to what policy names.
     const tier = tierOf(candidate, op, this.#context.policy) ?? Number.MAX_SAFE_INTEGER;
-    return [{ ...candidate, tier, status: 'eligible', reason: undefined, detail: undefined, expectedUs: candidate.priorUs, measured: false, accuracy: { level: 'bitwise' }, performance: {} }];
+    return [
+      {
+        ...candidate,
+        tier,
+        status: 'eligible',
+        reason: undefined,
+        detail: undefined,
+        expectedUs: candidate.priorUs,
+        measured: false,
+        accuracy: { level: 'bitwise' },
+        performance: {},
+      },
+    ];
   }
 
   /** Every candidate for a node, as selection left it. */

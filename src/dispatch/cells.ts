@@ -73,7 +73,8 @@ export class Cells {
 
   /** Makes the graph outputs' tensors for a run. */
   open(into: readonly (Tensor | undefined)[] | undefined): void {
-    for (const { step, at, slot, position } of this.fresh) this.slots[slot] = step.places[at] = step.outputs[at] = placeFor(this.#plan.outputs[position]!, into?.[position]);
+    for (const { step, at, slot, position } of this.fresh)
+      this.slots[slot] = step.places[at] = step.outputs[at] = placeFor(this.#plan.outputs[position]!, into?.[position]);
   }
 
   /** Forgets what belonged to one run. */

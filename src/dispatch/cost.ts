@@ -35,12 +35,14 @@ export interface AssignmentProblem extends RegionGraph {
 }
 
 /** Whether two neighbours may share a region, under a labelling (a session for each node). */
-export const joinsUnder = ({ options, sessions }: AssignmentProblem, labels: readonly number[]) => (p: number, v: number): boolean => {
-  const label = labels[v]!;
-  if (labels[p] !== label || !sessions[label]!.grows) return false;
-  const [a, b] = [options[p]!.get(label)!, options[v]!.get(label)!];
-  return !a.alone && !b.alone && a.variant === b.variant;
-};
+export const joinsUnder =
+  ({ options, sessions }: AssignmentProblem, labels: readonly number[]) =>
+  (p: number, v: number): boolean => {
+    const label = labels[v]!;
+    if (labels[p] !== label || !sessions[label]!.grows) return false;
+    const [a, b] = [options[p]!.get(label)!, options[v]!.get(label)!];
+    return !a.alone && !b.alone && a.variant === b.variant;
+  };
 
 /** Microseconds of copying one value. Between two chips it goes through the host. */
 export const copyUsOf = ({ sessions }: AssignmentProblem, { from, readers, kept, copyUs }: Passed, labels: readonly number[]): number => {

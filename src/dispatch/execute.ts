@@ -28,7 +28,11 @@ export interface RunOptions {
 
 /** A step's failure, with the step, so that the runner can choose another kernel for it. */
 export class StepFailure extends Error {
-  constructor(readonly error: FlagosError, readonly step: Step, readonly misstated = false) {
+  constructor(
+    readonly error: FlagosError,
+    readonly step: Step,
+    readonly misstated = false,
+  ) {
     super(error.message, { cause: error });
   }
 }
@@ -127,7 +131,8 @@ export class Executor {
         } catch (e) {
           throw this.#failure(e, step);
         }
-        for (let j = 0; j < step.places.length; j++) if (step.outputs[j] !== step.places[j] || step.places[j] === undefined) this.#take(step, j);
+        for (let j = 0; j < step.places.length; j++)
+          if (step.outputs[j] !== step.places[j] || step.places[j] === undefined) this.#take(step, j);
         await options.observer?.after?.(step, index, start, performance.now());
       } else await waiting.observer;
       if (step.frees !== undefined) this.#free(step.frees);

@@ -23,7 +23,8 @@ const passedOver = (v: Verdict, chosen: Verdict, { moreCopiesUs }: ChoiceFacts):
   const against = `${us(own)} against ${us(other)}`;
   if (own >= other) return rejected('SLOWER', `${against} (${chosen.measured ? 'measured' : 'by declared speed'})`);
   const copies = moreCopiesUs(v);
-  if (copies > 0) return rejected('TRANSFER', `faster by itself (${against}), but copies to and from its memory would cost ${us(copies)} more`);
+  if (copies > 0)
+    return rejected('TRANSFER', `faster by itself (${against}), but copies to and from its memory would cost ${us(copies)} more`);
   return rejected('REGION', `faster alone (${against}), but not with its neighbours: what is gained is lost at the boundaries of regions`);
 };
 
@@ -34,11 +35,22 @@ export const explainChoice = (node: SpecialNode, chosen: Verdict, all: readonly 
   const basis = chosen.measured ? 'measured' : 'by declared speed';
   const siblings = rivals.filter((v) => v.provider === chosen.provider).length;
   return {
-    node: node.node.name, op: opName(node.node.domain, node.node.op), signature: signatureOf(node),
-    language: { provider: chosen.provider, kind: chosen.kind, why: !able ? 'nobody else can' : rivals.length === 0 ? 'policy prefers it' : `cheapest for the whole graph, ${basis}` },
-    kernel: { id: chosen.kernel, why: siblings ? `cheapest of ${siblings + 1} kernels of ${chosen.provider}` : `the only kernel of ${chosen.provider} that can` },
+    node: node.node.name,
+    op: opName(node.node.domain, node.node.op),
+    signature: signatureOf(node),
+    language: {
+      provider: chosen.provider,
+      kind: chosen.kind,
+      why: !able ? 'nobody else can' : rivals.length === 0 ? 'policy prefers it' : `cheapest for the whole graph, ${basis}`,
+    },
+    kernel: {
+      id: chosen.kernel,
+      why: siblings ? `cheapest of ${siblings + 1} kernels of ${chosen.provider}` : `the only kernel of ${chosen.provider} that can`,
+    },
     region: facts.region,
-    verdicts: all.map((v): Verdict => (v === chosen ? { ...v, status: 'chosen' } : v.status === 'eligible' ? passedOver(v, chosen, facts) : v)),
+    verdicts: all.map((v): Verdict =>
+      v === chosen ? { ...v, status: 'chosen' } : v.status === 'eligible' ? passedOver(v, chosen, facts) : v,
+    ),
   };
 };
 
@@ -50,14 +62,28 @@ export const noKernel = (stuck: readonly { readonly node: SpecialNode; readonly 
   const lines = stuck.slice(0, SHOWN).map(({ node, verdicts }) => {
     const refusals = verdicts.filter((v) => v.reason !== 'POLICY').map((v) => `${v.provider}/${v.chip} ${v.reason} (${v.detail})`);
     const excluded = [...new Set(verdicts.filter((v) => v.reason === 'POLICY').map((v) => `${v.provider}/${v.chip}`))];
-    const who = verdicts.length ? [...refusals, ...(excluded.length ? [`POLICY excludes ${excluded.join(', ')}`] : [])].join('; ') : 'no chip is open';
+    const who = verdicts.length
+      ? [...refusals, ...(excluded.length ? [`POLICY excludes ${excluded.join(', ')}`] : [])].join('; ')
+      : 'no chip is open';
     return `${node.node.name}: ${signatureOf(node)}: ${who}`;
   });
   if (stuck.length > SHOWN) lines.push(`and ${stuck.length - SHOWN} more`);
   const first = stuck[0]!.node.node;
-  return new FlagosError('FLAGOS_E_NO_KERNEL', `nobody can run ${stuck.length === 1 ? 'this op' : `these ${stuck.length} ops`}\n  ${lines.join('\n  ')}`, {
-    trace: { node: first.name, op: opName(first.domain, first.op) },
-    hint: stuck.some((s) => s.verdicts.some((v) => v.reason === 'POLICY')) ? 'policy excludes some providers: see `prefer`, `fallback`, `denyVendors`' : 'a vendor plugin that has the op may be missing: see `flagos doctor`',
-    details: { nodes: stuck.map(({ node, verdicts }) => ({ node: node.node.name, signature: signatureOf(node), refusals: verdicts.map((v) => ({ kernel: v.kernel, reason: v.reason, detail: v.detail })) })) },
-  });
+  return new FlagosError(
+    'FLAGOS_E_NO_KERNEL',
+    `nobody can run ${stuck.length === 1 ? 'this op' : `these ${stuck.length} ops`}\n  ${lines.join('\n  ')}`,
+    {
+      trace: { node: first.name, op: opName(first.domain, first.op) },
+      hint: stuck.some((s) => s.verdicts.some((v) => v.reason === 'POLICY'))
+        ? 'policy excludes some providers: see `prefer`, `fallback`, `denyVendors`'
+        : 'a vendor plugin that has the op may be missing: see `flagos doctor`',
+      details: {
+        nodes: stuck.map(({ node, verdicts }) => ({
+          node: node.node.name,
+          signature: signatureOf(node),
+          refusals: verdicts.map((v) => ({ kernel: v.kernel, reason: v.reason, detail: v.detail })),
+        })),
+      },
+    },
+  );
 };

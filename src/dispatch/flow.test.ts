@@ -17,7 +17,11 @@ describe('carryOut', () => {
   });
 
   it('waits for promises, in order, wherever they come', async () => {
-    for (const items of [[later(1), 2, later(3)], [1, 2, later(3)], [later(1), 2, 3]]) {
+    for (const items of [
+      [later(1), 2, later(3)],
+      [1, 2, later(3)],
+      [later(1), 2, 3],
+    ]) {
       const result = carryOut(sum(items));
       expect(result).toBeInstanceOf(Promise);
       expect(await result).toBe(6);

@@ -22,9 +22,12 @@ export const carryOut = <T>(flow: Flow<T>): MaybePromise<T> => {
   const first = flow.next();
   if (first.done) return first.value;
   return (async () => {
-    for (let step: IteratorResult<Promise<void>, T> = first; ; ) {
+    for (let step: IteratorResult<Promise<void>, T> = first; ;) {
       if (step.done) return step.value;
-      const failure: { readonly thrown: unknown } | undefined = await step.value.then(() => undefined, (thrown: unknown) => ({ thrown }));
+      const failure: { readonly thrown: unknown } | undefined = await step.value.then(
+        () => undefined,
+        (thrown: unknown) => ({ thrown }),
+      );
       step = failure ? flow.throw(failure.thrown) : flow.next();
     }
   })();

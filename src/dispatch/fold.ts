@@ -17,7 +17,14 @@ const SHAPE_BYTES = 1024;
 /** Folding must not blow up memory: no large tensor is made out of a small one. */
 const smallEnough = (bound: BoundNode, args: readonly Arg[], foldBytes: number): boolean => {
   const bytes = inferTypes(bound, args).map(typeBytes);
-  if (bytes.includes(undefined)) return usesHost(bound, args.map((a) => a.type), args.map((a) => a.value)) && args.every((a) => (a.value?.byteLength ?? 0) <= foldBytes);
+  if (bytes.includes(undefined))
+    return (
+      usesHost(
+        bound,
+        args.map((a) => a.type),
+        args.map((a) => a.value),
+      ) && args.every((a) => (a.value?.byteLength ?? 0) <= foldBytes)
+    );
   const made = bytes.reduce<number>((n, b) => n + b!, 0);
   return made <= foldBytes || made <= args.reduce((n, a) => n + (a.value?.byteLength ?? 0), 0);
 };
@@ -25,14 +32,32 @@ const smallEnough = (bound: BoundNode, args: readonly Arg[], foldBytes: number):
 /** Ops that read only shapes (Shape, Size, Range of constants, …): their expressions load no unknown input. */
 const foldShapes = (bound: BoundNode, args: readonly Arg[]): Folded | undefined => {
   const types = args.map((a) => a.type);
-  if (!bound.record.compute || usesHost(bound, types, args.map((a) => a.value)) || !isConcrete(bound, args)) return undefined;
+  if (
+    !bound.record.compute ||
+    usesHost(
+      bound,
+      types,
+      args.map((a) => a.value),
+    ) ||
+    !isConcrete(bound, args)
+  )
+    return undefined;
   if (inferTypes(bound, args).some((t) => (typeBytes(t) ?? 0) > SHAPE_BYTES)) return undefined;
-  const inputs = args.map((a) => (a.type?.kind === 'tensor' ? new InputTensor('', a.type.dtype, concreteShape(a.type)!, a.value) : undefined));
-  const roots = expressionsOf(bound, inputs, args.map((a) => a.value));
+  const inputs = args.map((a) =>
+    a.type?.kind === 'tensor' ? new InputTensor('', a.type.dtype, concreteShape(a.type)!, a.value) : undefined,
+  );
+  const roots = expressionsOf(
+    bound,
+    inputs,
+    args.map((a) => a.value),
+  );
   const wanted = roots.flatMap((x) => (x ? [x] : []));
   if (takeInventory(wanted).order.some((t) => t instanceof InputTensor)) return undefined;
   const results = wanted.map((x) => Tensor.zeros(x.dtype, x.shape));
-  renderJs(lower([], wanted)).run([], results.map((r) => r.data));
+  renderJs(lower([], wanted)).run(
+    [],
+    results.map((r) => r.data),
+  );
   let next = 0;
   return roots.map((x) => x && results[next++]);
 };
@@ -44,8 +69,20 @@ const foldShapes = (bound: BoundNode, args: readonly Arg[]): Folded | undefined 
  */
 export const fold = (bound: BoundNode, args: readonly Arg[], foldBytes: number): Folded | undefined => {
   const { record, node } = bound;
-  if (record.control || !isDeterministic(bound, args.map((a) => a.type), args.map((a) => a.value))) return undefined;
+  if (
+    record.control ||
+    !isDeterministic(
+      bound,
+      args.map((a) => a.type),
+      args.map((a) => a.value),
+    )
+  )
+    return undefined;
   if (!node.inputs.every((n, i) => n === '' || args[i]!.value) || !smallEnough(bound, args, foldBytes)) return foldShapes(bound, args);
-  const made = evaluateNode(record, node, args.map((a) => a.value));
+  const made = evaluateNode(
+    record,
+    node,
+    args.map((a) => a.value),
+  );
   return made instanceof Promise || made.some((v) => v !== undefined && !(v instanceof Tensor)) ? undefined : made;
 };

@@ -27,11 +27,13 @@ const renameGraph = (graph: Graph, rename: Rename): Graph => {
 /** A node's attributes with the names its subgraphs capture renamed. */
 export const renameAttrs = (node: Node, rename: Rename): Node['attrs'] => {
   if (subgraphsOf(node).length === 0) return node.attrs;
-  return Object.fromEntries(Object.entries(node.attrs).map(([key, a]): [string, Attribute] => {
-    if (a.type === 'graph') return [key, { type: 'graph', value: renameGraph(a.value, rename) }];
-    if (a.type === 'graphs') return [key, { type: 'graphs', value: a.value.map((g) => renameGraph(g, rename)) }];
-    return [key, a];
-  }));
+  return Object.fromEntries(
+    Object.entries(node.attrs).map(([key, a]): [string, Attribute] => {
+      if (a.type === 'graph') return [key, { type: 'graph', value: renameGraph(a.value, rename) }];
+      if (a.type === 'graphs') return [key, { type: 'graphs', value: a.value.map((g) => renameGraph(g, rename)) }];
+      return [key, a];
+    }),
+  );
 };
 
 /** The nodes of a branch of `node` (a subgraph without inputs), values renamed to `<node>/<value>`; captured names stay. */

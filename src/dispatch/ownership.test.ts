@@ -10,7 +10,11 @@ const data = (t: Value | undefined): Tensor['data'] => {
 /** Two tensors next to each other in one buffer, and one across both. */
 const shared = (): [a: Tensor, b: Tensor, across: Tensor] => {
   const buffer = new ArrayBuffer(16);
-  return [[0, 2], [8, 2], [4, 2]].map(([offset, n]) => new Tensor('float32', [n!], new Float32Array(buffer, offset, n))) as [Tensor, Tensor, Tensor];
+  return [
+    [0, 2],
+    [8, 2],
+    [4, 2],
+  ].map(([offset, n]) => new Tensor('float32', [n!], new Float32Array(buffer, offset, n))) as [Tensor, Tensor, Tensor];
 };
 
 describe('ownResults', () => {
@@ -59,7 +63,11 @@ describe('places for results', () => {
 
   it('that share memory with each other are refused', () => {
     const [a, b, across] = shared();
-    for (const into of [[a, a], [a, b, across]]) expect(() => writablePlaces(into, [])).toThrow(/FLAGOS_E_INPUT.*share memory/);
+    for (const into of [
+      [a, a],
+      [a, b, across],
+    ])
+      expect(() => writablePlaces(into, [])).toThrow(/FLAGOS_E_INPUT.*share memory/);
   });
 
   it('get the results, those of the right type and shape', () => {

@@ -50,7 +50,9 @@ export const writablePlaces = (into: readonly (Tensor | undefined)[], inputs: re
   into.map((place, i) => {
     if (!place) return undefined;
     if (into.slice(0, i).some((other) => other && overlap(other, place))) {
-      throw new FlagosError('FLAGOS_E_INPUT', `the tensors given for two outputs share memory`, { hint: 'give each output a tensor of its own' });
+      throw new FlagosError('FLAGOS_E_INPUT', `the tensors given for two outputs share memory`, {
+        hint: 'give each output a tensor of its own',
+      });
     }
     let read = false;
     for (const input of inputs) visit(input, (t) => void (read ||= overlap(t, place)));
@@ -59,7 +61,10 @@ export const writablePlaces = (into: readonly (Tensor | undefined)[], inputs: re
 
 /** Whether a tensor can take a result. */
 export const fitsInto = (place: Tensor, value: Value): value is Tensor =>
-  value instanceof Tensor && value.dtype === place.dtype && value.dims.length === place.dims.length && value.dims.every((d, i) => d === place.dims[i]);
+  value instanceof Tensor &&
+  value.dtype === place.dtype &&
+  value.dims.length === place.dims.length &&
+  value.dims.every((d, i) => d === place.dims[i]);
 
 /** Elements of one tensor into another of the same type and shape. */
 export const copyInto = (place: Tensor, { data }: Tensor): void => {

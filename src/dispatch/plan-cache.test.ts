@@ -19,7 +19,15 @@ describe('PlanCache', () => {
     const x = f32(2, 3);
     cache.add([x, i64(1)], 'a');
     expect(cache.find([f32(2, 3), i64(1)])).toBe('a');
-    for (const [other, by] of [[f32(3, 2), i64(1)], [f32(2, 3, 1), i64(1)], [Tensor.zeros('int32', [2, 3]), i64(1)], [x, i64(2)], [x, i64(1, 1)], [x, undefined], [undefined, i64(1)]]) {
+    for (const [other, by] of [
+      [f32(3, 2), i64(1)],
+      [f32(2, 3, 1), i64(1)],
+      [Tensor.zeros('int32', [2, 3]), i64(1)],
+      [x, i64(2)],
+      [x, i64(1, 1)],
+      [x, undefined],
+      [undefined, i64(1)],
+    ]) {
       expect(cache.find([other, by])).toBeUndefined();
     }
     cache.add([x, undefined], 'without');
@@ -78,7 +86,22 @@ describe('PlanCache', () => {
 });
 
 it('inputs that decide shapes are those that nodes read as values, and conditions of If', () => {
-  const node = (op: string, inputs: string[]): Parameters<typeof decidingInputs>[0]['nodes'][number] => ({ name: op, op, domain: '', version: 21, inputs, outputs: [`${op}_out`], attrs: {} });
-  const graph = { name: 'g', outputs: [], initializers: new Map(), types: new Map(), inputs: ['x', 'shape', 'other', 'unknown'].map((name) => ({ name, type: undefined })), nodes: [node('Reshape', ['x', 'shape']), node('Add', ['x', 'other']), node('Frobnicate', ['unknown'])] };
+  const node = (op: string, inputs: string[]): Parameters<typeof decidingInputs>[0]['nodes'][number] => ({
+    name: op,
+    op,
+    domain: '',
+    version: 21,
+    inputs,
+    outputs: [`${op}_out`],
+    attrs: {},
+  });
+  const graph = {
+    name: 'g',
+    outputs: [],
+    initializers: new Map(),
+    types: new Map(),
+    inputs: ['x', 'shape', 'other', 'unknown'].map((name) => ({ name, type: undefined })),
+    nodes: [node('Reshape', ['x', 'shape']), node('Add', ['x', 'other']), node('Frobnicate', ['unknown'])],
+  };
   expect(decidingInputs(graph, opSet)).toEqual([false, true, false, false]);
 });

@@ -19,7 +19,8 @@ export const decidingInputs = (graph: Graph, ops: OpSet): boolean[] => {
     if (!record) continue;
     bindNode(record, node);
     node.inputs.forEach((name, i) => {
-      if (record.inputs[Math.min(i, record.inputs.length - 1)]!.role === 'value' || (node.op === 'If' && node.domain === '')) deciding.add(name);
+      if (record.inputs[Math.min(i, record.inputs.length - 1)]!.role === 'value' || (node.op === 'If' && node.domain === ''))
+        deciding.add(name);
     });
   }
   return graph.inputs.map((i) => deciding.has(i.name));
@@ -28,7 +29,11 @@ export const decidingInputs = (graph: Graph, ops: OpSet): boolean[] => {
 /** Type of an input, as plans depend on it: items of a sequence or map need not be of one shape, so it says none. */
 export const typeOfInput = (value: Value): ValueType | undefined => {
   const bare = (type: ValueType | undefined): ValueType | undefined =>
-    type === undefined ? undefined : type.kind === 'tensor' ? { kind: 'tensor', dtype: type.dtype } : { ...type, element: bare(type.element) };
+    type === undefined
+      ? undefined
+      : type.kind === 'tensor'
+        ? { kind: 'tensor', dtype: type.dtype }
+        : { ...type, element: bare(type.element) };
   return value instanceof Tensor ? typeOfValue(value) : bare(typeOfValue(value));
 };
 
@@ -110,7 +115,13 @@ export class PlanCache<P> {
 
   #remember(plan: P, inputs: readonly (Value | undefined)[]): void {
     this.#last = plan;
-    this.#samples = inputs.map((v, i) => (v instanceof Tensor ? { dtype: v.dtype, dims: [...v.dims], data: this.#byValue[i] ? v.data.slice() : undefined } : v === undefined ? undefined : null));
+    this.#samples = inputs.map((v, i) =>
+      v instanceof Tensor
+        ? { dtype: v.dtype, dims: [...v.dims], data: this.#byValue[i] ? v.data.slice() : undefined }
+        : v === undefined
+          ? undefined
+          : null,
+    );
   }
 
   #likeLast(inputs: readonly (Value | undefined)[]): boolean {
@@ -126,10 +137,12 @@ export class PlanCache<P> {
   }
 
   #key(inputs: readonly (Value | undefined)[]): string {
-    return inputs.map((v, i) => {
-      if (!(v instanceof Tensor)) return v === undefined ? '-' : JSON.stringify(typeOfInput(v));
-      if (!this.#byValue[i]) return `${v.dtype}[${v.dims}]`;
-      return `${v.dtype}[${v.dims}]=${Array.isArray(v.data) ? JSON.stringify(v.data) : v.data.join(',')}`;
-    }).join(';');
+    return inputs
+      .map((v, i) => {
+        if (!(v instanceof Tensor)) return v === undefined ? '-' : JSON.stringify(typeOfInput(v));
+        if (!this.#byValue[i]) return `${v.dtype}[${v.dims}]`;
+        return `${v.dtype}[${v.dims}]=${Array.isArray(v.data) ? JSON.stringify(v.data) : v.data.join(',')}`;
+      })
+      .join(';');
   }
 }

@@ -62,21 +62,40 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       return;
     }
     const uses = members.map((i): KernelUse => ({ kernel: chosen[i]!.kernel, signature: signatureOf(now[i]!) }));
-    regions.push({ id: regions.length, chip, kernel: uses[0]!.kernel, variant: chosen[members[0]!]!.variant, signature: uses[0]!.signature, region, nodes, uses });
+    regions.push({
+      id: regions.length,
+      chip,
+      kernel: uses[0]!.kernel,
+      variant: chosen[members[0]!]!.variant,
+      signature: uses[0]!.signature,
+      region,
+      nodes,
+      uses,
+    });
   };
   for (const members of formRegions(problem, joinsUnder(problem, labels))) add(members);
 
   const copiesTouching = (i: number, at: readonly number[]): number =>
     problem.values.reduce((us, x) => (x.from === i || x.readers.includes(i) ? us + copyUsOf(problem, x, at) : us), 0);
-  const moreCopiesUs = (i: number) => (v: Verdict): number => copiesTouching(i, labels.with(i, label(v))) - copiesTouching(i, labels);
+  const moreCopiesUs =
+    (i: number) =>
+    (v: Verdict): number =>
+      copiesTouching(i, labels.with(i, label(v))) - copiesTouching(i, labels);
   const decisions = new Map<string, Decision>();
   const position = new Map(now.map((n, i) => [n, i]));
   for (const { id, nodes } of regions) {
     for (const n of nodes) {
       const i = position.get(n)!;
-      decisions.set(n.node.name, explainChoice(n, chosen[i]!, candidates.verdicts(n), { region: { id, nodes: nodes.length }, moreCopiesUs: moreCopiesUs(i) }));
+      decisions.set(
+        n.node.name,
+        explainChoice(n, chosen[i]!, candidates.verdicts(n), { region: { id, nodes: nodes.length }, moreCopiesUs: moreCopiesUs(i) }),
+      );
     }
   }
-  const waitedFor = now.flatMap((n) => candidates.verdicts(n).flatMap((v): KernelUse[] => (v.reason === 'QUARANTINED' ? [{ kernel: v.kernel, signature: signatureOf(n) }] : [])));
+  const waitedFor = now.flatMap((n) =>
+    candidates
+      .verdicts(n)
+      .flatMap((v): KernelUse[] => (v.reason === 'QUARANTINED' ? [{ kernel: v.kernel, signature: signatureOf(n) }] : [])),
+  );
   return { regions, tail, decisions, waitedFor };
 };

@@ -81,10 +81,18 @@ export class Plans {
   *#build(inputs: readonly (Value | undefined)[]): Flow<Ready> {
     const known = new Map<string, Arg>();
     inputs.forEach((v, i) => {
-      if (v !== undefined) known.set(this.#graph.inputs[i]!.name, { type: typeOfInput(v), value: v instanceof Tensor && this.#byValue[i] ? v.clone() : undefined });
+      if (v !== undefined)
+        known.set(this.#graph.inputs[i]!.name, {
+          type: typeOfInput(v),
+          value: v instanceof Tensor && this.#byValue[i] ? v.clone() : undefined,
+        });
     });
     try {
-      const plan = yield* buildPlan({ graph: this.#graph, known, parted: this.parted, trusting: this.trusting }, this.#dispatcher, this.#inner);
+      const plan = yield* buildPlan(
+        { graph: this.#graph, known, parted: this.parted, trusting: this.trusting },
+        this.#dispatcher,
+        this.#inner,
+      );
       const ready: Ready = { executor: new Executor(plan, this.#dispatcher.logger), reviewAt: this.#reviewOf(plan.planned) };
       this.#dispatcher.planned?.(plan);
       this.#cache.add(inputs, ready);
@@ -113,7 +121,8 @@ export class Plans {
   #release(executor: Executor): void {
     this.#dispatcher.dropped?.(executor.plan);
     const released = executor.dispose().then((faults) => {
-      for (const fault of faults) this.#dispatcher.logger.log('warn', 'releasing a kernel failed', { model: this.#model, reason: fault.message });
+      for (const fault of faults)
+        this.#dispatcher.logger.log('warn', 'releasing a kernel failed', { model: this.#model, reason: fault.message });
       this.#releasing.delete(released);
     });
     this.#releasing.add(released);

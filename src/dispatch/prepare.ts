@@ -92,7 +92,12 @@ export const traceOf = (planned: PlannedRegion): { node: string; op: string; chi
 export type PrepareControl = (planned: PlannedRegion) => Prepared;
 
 const isKernel = (made: unknown): boolean =>
-  typeof made === 'object' && made !== null && 'run' in made && typeof made.run === 'function' && 'dispose' in made && typeof made.dispose === 'function';
+  typeof made === 'object' &&
+  made !== null &&
+  'run' in made &&
+  typeof made.run === 'function' &&
+  'dispose' in made &&
+  typeof made.dispose === 'function';
 
 /** Prepares one region's kernel. @throws FLAGOS_E_UNSUPPORTED (another kernel may do), FLAGOS_E_KERNEL, FLAGOS_E_KERNEL_CONTRACT, with the region's trace. */
 export const prepareRegion = (planned: PlannedRegion, control: PrepareControl): MaybePromise<Prepared> => {
@@ -101,7 +106,11 @@ export const prepareRegion = (planned: PlannedRegion, control: PrepareControl): 
   };
   const checked = (made: Prepared): Prepared => {
     if (isKernel(made)) return made;
-    return failed(new FlagosError('FLAGOS_E_KERNEL_CONTRACT', 'prepare gave nothing that has run and dispose', { hint: 'see Prepared in docs/plugin-guide.md' }));
+    return failed(
+      new FlagosError('FLAGOS_E_KERNEL_CONTRACT', 'prepare gave nothing that has run and dispose', {
+        hint: 'see Prepared in docs/plugin-guide.md',
+      }),
+    );
   };
   try {
     const made = planned.chip ? planned.chip.session.prepare(planned.region, planned.variant) : control(planned);

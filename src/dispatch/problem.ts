@@ -13,7 +13,12 @@ export const labelling = (chips: readonly OpenChip[]): ((v: Verdict) => number) 
 };
 
 /** Values a plan might copy. Without a chip that has its own memory there are none. */
-const passedValues = (nodes: readonly SpecialNode[], tail: readonly SpecialNode[], special: Specialized, copies: (bytes: number) => readonly number[]): Passed[] => {
+const passedValues = (
+  nodes: readonly SpecialNode[],
+  tail: readonly SpecialNode[],
+  special: Specialized,
+  copies: (bytes: number) => readonly number[],
+): Passed[] => {
   const readers = new Map<string, number[]>();
   nodes.forEach((n, v) => {
     for (const name of nodeReads(n.node)) {
@@ -26,11 +31,14 @@ const passedValues = (nodes: readonly SpecialNode[], tail: readonly SpecialNode[
   const kept = new Set([...special.outputs, ...tail.flatMap((n) => nodeReads(n.node))]);
   const made = new Set<string>();
   const values: Passed[] = [];
-  nodes.forEach((n, from) => n.node.outputs.forEach((name, i) => {
-    if (name === '') return;
-    made.add(name);
-    if (readers.has(name) || kept.has(name)) values.push({ from, readers: readers.get(name) ?? [], kept: kept.has(name), copyUs: copies(typeBytes(n.outputs[i]) ?? 0) });
-  }));
+  nodes.forEach((n, from) =>
+    n.node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      made.add(name);
+      if (readers.has(name) || kept.has(name))
+        values.push({ from, readers: readers.get(name) ?? [], kept: kept.has(name), copyUs: copies(typeBytes(n.outputs[i]) ?? 0) });
+    }),
+  );
   for (const [name, list] of readers) {
     if (!made.has(name)) values.push({ from: -1, readers: list, kept: false, copyUs: copies(typeBytes(special.types.get(name)) ?? 0) });
   }
@@ -42,7 +50,11 @@ const passedValues = (nodes: readonly SpecialNode[], tail: readonly SpecialNode[
  * @param fields per node: one eligible verdict per chip.
  */
 export const assignmentProblem = (
-  nodes: readonly SpecialNode[], tail: readonly SpecialNode[], fields: readonly (readonly Verdict[])[], special: Specialized, chips: readonly OpenChip[],
+  nodes: readonly SpecialNode[],
+  tail: readonly SpecialNode[],
+  fields: readonly (readonly Verdict[])[],
+  special: Specialized,
+  chips: readonly OpenChip[],
 ): AssignmentProblem => {
   const maker = new Map<string, number>();
   nodes.forEach((n, i) => n.node.outputs.forEach((o) => o !== '' && maker.set(o, i)));
@@ -55,7 +67,11 @@ export const assignmentProblem = (
     inputs,
     options: fields.map((field) => new Map(field.map((v) => [label(v), { us: v.expectedUs!, alone: v.alone, variant: v.variant }]))),
     sessions: [
-      ...chips.map(({ session }) => ({ overheadUs: session.prior.overheadUs, grows: session.regions === 'connected', space: spaces.indexOf(session.memory?.id ?? 'host') })),
+      ...chips.map(({ session }) => ({
+        overheadUs: session.prior.overheadUs,
+        grows: session.regions === 'connected',
+        space: spaces.indexOf(session.memory?.id ?? 'host'),
+      })),
       { overheadUs: CONTROL_OVERHEAD_US, grows: false, space: 0 },
     ],
     values: spaces.length === 1 ? [] : passedValues(nodes, tail, special, copies),

@@ -21,7 +21,14 @@ export interface Blame {
 const PATIENCE = 8;
 
 /** Errors that show that the request was wrong, whoever runs it. */
-const requestErrors: readonly ErrorCode[] = ['FLAGOS_E_SHAPE', 'FLAGOS_E_DTYPE', 'FLAGOS_E_ATTRIBUTE', 'FLAGOS_E_VALUE', 'FLAGOS_E_INPUT', 'FLAGOS_E_MODEL_INVALID'];
+const requestErrors: readonly ErrorCode[] = [
+  'FLAGOS_E_SHAPE',
+  'FLAGOS_E_DTYPE',
+  'FLAGOS_E_ATTRIBUTE',
+  'FLAGOS_E_VALUE',
+  'FLAGOS_E_INPUT',
+  'FLAGOS_E_MODEL_INVALID',
+];
 
 /** When nothing else can run it, the first failure is what the reader needs to see. */
 export const orFirst = (later: unknown, first: FlagosError | undefined): unknown =>

@@ -15,13 +15,14 @@ const isConvex = (members: readonly number[], inputs: readonly (readonly number[
 
 const isConnected = (members: readonly number[], inputs: readonly (readonly number[])[]): boolean => {
   const seen = new Set([members[0]!]);
-  for (let grew = true; grew; ) {
+  for (let grew = true; grew;) {
     grew = false;
-    for (const v of members) for (const p of inputs[v]!) {
-      if (!members.includes(p) || seen.has(v) === seen.has(p)) continue;
-      seen.add(v).add(p);
-      grew = true;
-    }
+    for (const v of members)
+      for (const p of inputs[v]!) {
+        if (!members.includes(p) || seen.has(v) === seen.has(p)) continue;
+        seen.add(v).add(p);
+        grew = true;
+      }
   }
   return seen.size === members.length;
 };
@@ -59,14 +60,18 @@ describe('formRegions', () => {
       const regions = formRegions({ inputs }, (p, v) => labels[p] === labels[v]);
       const regionOf = new Map(regions.flatMap((members, i) => members.map((v) => [v, i] as const)));
       const next = regions.map(() => new Set<number>());
-      inputs.forEach((list, v) => list.forEach((p) => regionOf.get(p) !== regionOf.get(v) && next[regionOf.get(p)!]!.add(regionOf.get(v)!)));
-      next.forEach((readers, a) => readers.forEach((b) => {
-        if (labels[regions[a]![0]!] !== labels[regions[b]![0]!]) return;
-        // As one they would wait for themselves: there is a way from one to the other through a third.
-        const reached = new Set([...readers].filter((r) => r !== b));
-        for (const r of reached) for (const n of next[r]!) reached.add(n);
-        expect(reached.has(b), `round ${round}: ${regions[a]} | ${regions[b]}`).toBe(true);
-      }));
+      inputs.forEach((list, v) =>
+        list.forEach((p) => regionOf.get(p) !== regionOf.get(v) && next[regionOf.get(p)!]!.add(regionOf.get(v)!)),
+      );
+      next.forEach((readers, a) =>
+        readers.forEach((b) => {
+          if (labels[regions[a]![0]!] !== labels[regions[b]![0]!]) return;
+          // As one they would wait for themselves: there is a way from one to the other through a third.
+          const reached = new Set([...readers].filter((r) => r !== b));
+          for (const r of reached) for (const n of next[r]!) reached.add(n);
+          expect(reached.has(b), `round ${round}: ${regions[a]} | ${regions[b]}`).toBe(true);
+        }),
+      );
     }
   });
 

@@ -42,7 +42,12 @@ export class GraphRunner {
   #disposed: Promise<void> | undefined;
 
   /** @param byContent whether input contents may be used for planning (tails and bodies: yes; a model's inputs: no). */
-  constructor(graph: Graph, dispatcher: Dispatcher, byContent: boolean, { model, handsOut = false, trusting = true }: GraphRunnerOptions = {}) {
+  constructor(
+    graph: Graph,
+    dispatcher: Dispatcher,
+    byContent: boolean,
+    { model, handsOut = false, trusting = true }: GraphRunnerOptions = {},
+  ) {
     this.graph = graph;
     this.#dispatcher = dispatcher;
     this.#model = model;
@@ -55,7 +60,8 @@ export class GraphRunner {
    * @throws FLAGOS_E_DISPOSED, FLAGOS_E_CANCELLED, FLAGOS_E_NO_KERNEL, FLAGOS_E_KERNEL, user errors of ops.
    */
   run(inputs: Inputs, options: RunOptions = noOptions): MaybePromise<Value[]> {
-    if (this.#running) throw new FlagosError('FLAGOS_E_USAGE', 'it is running: what watches a run cannot start another one of the same model');
+    if (this.#running)
+      throw new FlagosError('FLAGOS_E_USAGE', 'it is running: what watches a run cannot start another one of the same model');
     if (this.#queue) return this.#enqueue(() => this.#run(inputs, options));
     this.#running = true;
     try {
@@ -85,11 +91,16 @@ export class GraphRunner {
       if (before) await before;
       return start();
     })();
-    const settled = result.then(() => undefined, () => undefined).then(() => {
-      if (this.#queue !== settled) return;
-      this.#queue = undefined;
-      this.#passedOn = noOptions;
-    });
+    const settled = result
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .then(() => {
+        if (this.#queue !== settled) return;
+        this.#queue = undefined;
+        this.#passedOn = noOptions;
+      });
     this.#queue = settled;
     return result;
   }
@@ -134,7 +145,7 @@ export class GraphRunner {
   /** Runs again by other plans, from the inputs, which no kernel may change, until one works or there is none. */
   *#again(thrown: unknown, ready: Ready, inputs: Inputs, options: RunOptions): Flow<Value[]> {
     const recovery = new Recovery(this.#dispatcher, this.#plans.parted);
-    for (let last = ready, failure = thrown; ; ) {
+    for (let last = ready, failure = thrown; ;) {
       try {
         if (!this.#distrusts(failure)) recovery.note(failure, last.executor.plan.planned);
       } catch (e) {
@@ -165,14 +176,15 @@ export class GraphRunner {
   get #inner(): Inner {
     return {
       control: (planned, special) => prepareControl(planned, special, (body) => this.#sub(body)),
-      tail: (planned, special) => (names, outputs) => this.#sub({
-        name: `${this.graph.name} (rest)`,
-        inputs: names.map((name) => ({ name, type: undefined })),
-        outputs: outputs.map((name) => ({ name, type: undefined })),
-        initializers: special.constants,
-        nodes: planned.tail.map((n) => n.node),
-        types: this.graph.types,
-      }),
+      tail: (planned, special) => (names, outputs) =>
+        this.#sub({
+          name: `${this.graph.name} (rest)`,
+          inputs: names.map((name) => ({ name, type: undefined })),
+          outputs: outputs.map((name) => ({ name, type: undefined })),
+          initializers: special.constants,
+          nodes: planned.tail.map((n) => n.node),
+          types: this.graph.types,
+        }),
     };
   }
 

@@ -103,7 +103,13 @@ class Specializer {
       const rename = (n: string): string => this.resolve(n);
       const node: Node = { ...original, inputs: original.inputs.map(rename), attrs: renameAttrs(original, rename) };
       const record = this.#ops.find(node.domain, node.op);
-      if (!record) this.#add(node, undefined, node.inputs.map((n) => this.#arg(n)), []);
+      if (!record)
+        this.#add(
+          node,
+          undefined,
+          node.inputs.map((n) => this.#arg(n)),
+          [],
+        );
       else this.#known(node, bindNode(record, node));
     }
   }
@@ -158,7 +164,8 @@ class Specializer {
     node.outputs.forEach((o, i) => {
       if (o === '') return;
       const from = this.resolve(inlined.outputs[i]!);
-      if (this.#keep.has(o) || this.#inner.has(from)) this.run([{ name: `${node.name}/output_${i}`, op: 'Identity', domain: '', version: 14, inputs: [from], outputs: [o], attrs: {} }]);
+      if (this.#keep.has(o) || this.#inner.has(from))
+        this.run([{ name: `${node.name}/output_${i}`, op: 'Identity', domain: '', version: 14, inputs: [from], outputs: [o], attrs: {} }]);
       else this.#alias.set(o, from);
     });
     return true;
@@ -186,7 +193,12 @@ export const specialize = (graph: Graph, known: ReadonlyMap<string, Arg>, option
     }
   }
   // Folding may have left nodes whose outputs nobody reads any more.
-  const live = new Set(alive(specializer.nodes.map((n) => n.node), outputs));
+  const live = new Set(
+    alive(
+      specializer.nodes.map((n) => n.node),
+      outputs,
+    ),
+  );
   return {
     nodes: specializer.nodes.filter((n) => live.has(n.node)),
     outputs,

@@ -9,10 +9,12 @@ import { describeValue, MapValue, Sequence, Tensor, type Value } from '../core/t
 import type { DeviceTensor, RunValue } from '../plugins/contract.ts';
 import type { Step } from './prepare.ts';
 
-const broken = (reason: string, hint?: string): FlagosError => new FlagosError('FLAGOS_E_KERNEL_CONTRACT', reason, hint === undefined ? {} : { hint });
+const broken = (reason: string, hint?: string): FlagosError =>
+  new FlagosError('FLAGOS_E_KERNEL_CONTRACT', reason, hint === undefined ? {} : { hint });
 
 const isValue = (x: unknown): x is Value => x === null || x instanceof Tensor || x instanceof Sequence || x instanceof MapValue;
-const isDeviceTensor = (x: unknown): x is DeviceTensor => typeof x === 'object' && x !== null && 'space' in x && 'dtype' in x && 'dims' in x && Array.isArray(x.dims);
+const isDeviceTensor = (x: unknown): x is DeviceTensor =>
+  typeof x === 'object' && x !== null && 'space' in x && 'dtype' in x && 'dims' in x && Array.isArray(x.dims);
 
 /** Whether dims agree with a shape, as far as it is known. */
 const fits = (dims: readonly number[], shape: Extract<ValueType, { kind: 'tensor' }>['shape']): boolean =>
@@ -24,7 +26,8 @@ const agrees = (made: Value | DeviceTensor, type: ValueType | undefined): boolea
   return type.kind === 'sequence' ? made instanceof Sequence : made instanceof MapValue;
 };
 
-const describe = (made: Value | DeviceTensor): string => (isValue(made) ? describeValue(made) : `${made.dtype}[${made.dims.join(',')}] in ${made.space}`);
+const describe = (made: Value | DeviceTensor): string =>
+  isValue(made) ? describeValue(made) : `${made.dtype}[${made.dims.join(',')}] in ${made.space}`;
 
 /** What the model says of a value's type is not so. What it says of shapes is not relied on any more, and the run starts again. */
 export class Misstated extends Error {
@@ -57,17 +60,28 @@ const withoutConstants = (made: Value, constants: ReadonlySet<object>): Value =>
 export const takeSupplied = (step: Step, j: number): RunValue => {
   const made: unknown = step.outputs[j];
   const { name, type } = step.makes[j]!;
-  if (step.places[j] !== undefined) throw broken(`put another value in place of the tensor it was given for output '${name}'`, 'where a tensor is given the result must go into it');
+  if (step.places[j] !== undefined)
+    throw broken(
+      `put another value in place of the tensor it was given for output '${name}'`,
+      'where a tensor is given the result must go into it',
+    );
   if (made === undefined) throw broken(`made no output '${name}'`, 'the provider must fill every output that is undefined');
-  const value = step.space === 'host' ? (isValue(made) ? made : undefined) : isDeviceTensor(made) && made.space === step.space ? made : undefined;
-  if (value === undefined) throw broken(`made something else than ${step.space === 'host' ? 'a value on the host' : `a tensor in ${step.space}`} as output '${name}'`);
+  const value =
+    step.space === 'host' ? (isValue(made) ? made : undefined) : isDeviceTensor(made) && made.space === step.space ? made : undefined;
+  if (value === undefined)
+    throw broken(
+      `made something else than ${step.space === 'host' ? 'a value on the host' : `a tensor in ${step.space}`} as output '${name}'`,
+    );
   if (!agrees(value, type)) {
     if (!step.stated[j]) throw broken(`made ${describe(value)} as output '${name}', which is ${describeType(type)}`);
-    throw new Misstated(new FlagosError('FLAGOS_E_MODEL_INVALID', `the model says that '${name}' is ${describeType(type)}, it is ${describe(value)}`));
+    throw new Misstated(
+      new FlagosError('FLAGOS_E_MODEL_INVALID', `the model says that '${name}' is ${describeType(type)}, it is ${describe(value)}`),
+    );
   }
   if (!isValue(value)) {
     // Each is freed by itself.
-    if (step.inputs.includes(value)) throw broken(`gave back what it read as output '${name}'`, 'in memory of its own, outputs are tensors of their own');
+    if (step.inputs.includes(value))
+      throw broken(`gave back what it read as output '${name}'`, 'in memory of its own, outputs are tensors of their own');
     return value;
   }
   // Control flow may hand through what it read, which is why that is not in the arena; constants it may not.

@@ -32,12 +32,25 @@ const bytesOf = (types: readonly (ValueType | undefined)[]): number => types.red
 export const workOf = (bound: BoundNode | undefined, args: readonly Arg[], outputs: readonly (ValueType | undefined)[]): Work => {
   const types = args.map((a) => a.type);
   const bytes = bytesOf(types) + bytesOf(outputs);
-  if (!bound || usesHost(bound, types, args.map((a) => a.value)) || !isConcrete(bound, args)) return { flops: bytes, bytes };
+  if (
+    !bound ||
+    usesHost(
+      bound,
+      types,
+      args.map((a) => a.value),
+    ) ||
+    !isConcrete(bound, args)
+  )
+    return { flops: bytes, bytes };
   const inputs = args.map((a) => {
     const shape = concreteShape(a.type);
     return shape && a.type?.kind === 'tensor' ? new InputTensor('', a.type.dtype, shape, a.value) : undefined;
   });
-  const roots = expressionsOf(bound, inputs, args.map((a) => a.value)).flatMap((x) => (x ? [x] : []));
+  const roots = expressionsOf(
+    bound,
+    inputs,
+    args.map((a) => a.value),
+  ).flatMap((x) => (x ? [x] : []));
   let flops = 0;
   for (const t of takeInventory(roots).order) {
     if (t instanceof ComputeTensor) flops += t.size * operations(t.body, new Set());
@@ -47,7 +60,8 @@ export const workOf = (bound: BoundNode | undefined, args: readonly Arg[], outpu
 };
 
 /** Microseconds a region of this much work takes by declared speeds, its start not counted. */
-export const workUs = (work: Work, prior: CostPrior): number => Math.max(work.flops / (prior.gflops * 1e3), work.bytes / (prior.gbps * 1e3));
+export const workUs = (work: Work, prior: CostPrior): number =>
+  Math.max(work.flops / (prior.gflops * 1e3), work.bytes / (prior.gbps * 1e3));
 
 /** Bytes of one element, for limits. */
 export const elementBytes = (type: ValueType): number => (type.kind === 'tensor' ? dtypeInfo(type.dtype).bytes : 0);

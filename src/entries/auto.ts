@@ -12,7 +12,10 @@ import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
 const from = process.argv[1] ? resolve(process.argv[1]) : resolve('index.js');
 const require = createRequire(pathToFileURL(from));
 
-const isMissing = (e: unknown): boolean => e instanceof Error && 'code' in e && (e.code === 'MODULE_NOT_FOUND' || e.code === 'ERR_MODULE_NOT_FOUND' || e.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED');
+const isMissing = (e: unknown): boolean =>
+  e instanceof Error &&
+  'code' in e &&
+  (e.code === 'MODULE_NOT_FOUND' || e.code === 'ERR_MODULE_NOT_FOUND' || e.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED');
 
 let found = 0;
 for (const name of ['onnxruntime-node', 'onnxruntime-common']) {

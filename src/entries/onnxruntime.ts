@@ -25,5 +25,9 @@ export interface InstallOptions {
 export const install = async (ort: OrtModule | { readonly default: OrtModule }, options: InstallOptions = {}): Promise<void> => {
   const module = 'registerBackend' in ort ? ort : ort.default;
   const { runtime } = options;
-  registerBackend(module, onnxruntimeParts(async () => (runtime ?? (await sharedRuntime())).runtime), options.asDefault ?? false);
+  registerBackend(
+    module,
+    onnxruntimeParts(async () => (runtime ?? (await sharedRuntime())).runtime),
+    options.asDefault ?? false,
+  );
 };

@@ -26,7 +26,10 @@ import { probeToolchain } from './native/toolchain.ts';
 const onnxFiles = () => import('./onnx-files.ts');
 
 export class Flagos {
-  constructor(readonly runtime: Runtime, readonly settings: ResolvedConfig) {}
+  constructor(
+    readonly runtime: Runtime,
+    readonly settings: ResolvedConfig,
+  ) {}
 
   /**
    * Loads a model.
@@ -38,7 +41,12 @@ export class Flagos {
   }
 
   /** Runs one op, see {@link Runtime.call}. */
-  call(op: string, inputs: readonly (Value | undefined)[], attributes?: PlainAttributes, options?: { outputs?: number; policy?: PolicyOverride }): Promise<Value[]> {
+  call(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes?: PlainAttributes,
+    options?: { outputs?: number; policy?: PolicyOverride },
+  ): Promise<Value[]> {
     return this.runtime.call(op, inputs, attributes, options);
   }
 
@@ -47,7 +55,11 @@ export class Flagos {
    * @param options `asDefault`: also for sessions that name no provider.
    */
   async install(framework: OrtModule, options: { asDefault?: boolean } = {}): Promise<void> {
-    registerBackend(framework, onnxruntimeParts(async () => this.runtime), options.asDefault ?? false);
+    registerBackend(
+      framework,
+      onnxruntimeParts(async () => this.runtime),
+      options.asDefault ?? false,
+    );
   }
 
   close(): Promise<void> {
@@ -66,7 +78,10 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
   for (const warning of settings.warnings) host.logger.log('warn', warning);
   const registry = new ProviderRegistry();
   const candidates = discoverPlugins({ cwd, requests: settings.config.plugins, dependencies: settings.config.discover });
-  await loadPlugins([...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }), ...candidates], { registry, container: createContainer(host) });
+  await loadPlugins([...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }), ...candidates], {
+    registry,
+    container: createContainer(host),
+  });
   return new Flagos(await Runtime.open({ registry, ops: opSet, policy: settings.config.policy, host }), settings);
 };
 

@@ -9,7 +9,8 @@ export const levels = ['fail', 'flaky', 'unknown', 'loose', 'standard', 'tight',
 export type Level = (typeof levels)[number];
 
 /** Whether a measured level satisfies a demanded one. */
-export const satisfies = (measured: Level, demanded: Level): boolean => measured !== 'unknown' && levels.indexOf(measured) >= levels.indexOf(demanded);
+export const satisfies = (measured: Level, demanded: Level): boolean =>
+  measured !== 'unknown' && levels.indexOf(measured) >= levels.indexOf(demanded);
 
 export interface AccuracyEvidence {
   readonly level: Level;

@@ -16,7 +16,12 @@ export interface SelectionContext {
 }
 
 /** Judges one candidate for a node of the given op name and signature. */
-export const judge = (candidate: Candidate, op: string, signature: string, { policy, evidence, quarantined }: SelectionContext): Verdict => {
+export const judge = (
+  candidate: Candidate,
+  op: string,
+  signature: string,
+  { policy, evidence, quarantined }: SelectionContext,
+): Verdict => {
   const accuracy = evidence.accuracy(candidate.kernel, signature);
   const performance = evidence.performance(candidate.kernel, signature);
   const tier = tierOf(candidate, op, policy);
@@ -30,7 +35,8 @@ export const judge = (candidate: Candidate, op: string, signature: string, { pol
   // The reference defines what is right; asking it for evidence would be circular.
   if (candidate.kind !== 'reference') {
     if (accuracy.level === 'unknown') {
-      if (policy.accuracy.unknown === 'deny') return rejected('ACC_UNKNOWN', 'its accuracy was never measured and policy asks for evidence');
+      if (policy.accuracy.unknown === 'deny')
+        return rejected('ACC_UNKNOWN', 'its accuracy was never measured and policy asks for evidence');
     } else if (!satisfies(accuracy.level, policy.accuracy.min)) {
       return rejected('ACC_FAIL', `measured ${accuracy.level}, policy asks for ${policy.accuracy.min}`);
     }
@@ -40,4 +46,6 @@ export const judge = (candidate: Candidate, op: string, signature: string, { pol
 
 /** Total order of eligible candidates: policy first, then expected time, then id, so that equals are broken the same way every time. */
 export const byPreference = (a: Verdict, b: Verdict): number =>
-  a.tier! - b.tier! || a.expectedUs! + a.overheadUs - (b.expectedUs! + b.overheadUs) || (a.kernel < b.kernel ? -1 : a.kernel > b.kernel ? 1 : 0);
+  a.tier! - b.tier! ||
+  a.expectedUs! + a.overheadUs - (b.expectedUs! + b.overheadUs) ||
+  (a.kernel < b.kernel ? -1 : a.kernel > b.kernel ? 1 : 0);

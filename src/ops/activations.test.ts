@@ -1,5 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { Celu, Elu, Gelu, HardSigmoid, LeakyRelu, Mish, PRelu, Relu, Selu, Softplus, SwiGLU, Swish, ThresholdedRelu } from './activations.ts';
+import {
+  Celu,
+  Elu,
+  Gelu,
+  HardSigmoid,
+  LeakyRelu,
+  Mish,
+  PRelu,
+  Relu,
+  Selu,
+  Softplus,
+  SwiGLU,
+  Swish,
+  ThresholdedRelu,
+} from './activations.ts';
 import { call, errorOf, f32, float, i64, tensor, text, valuesOf } from './testing.ts';
 
 const doubles = (...values: number[]): ReturnType<typeof tensor> => tensor('float64', values);
@@ -14,7 +28,8 @@ describe('activations', () => {
   });
 
   it('pass NaN on', () => {
-    for (const op of [Relu, LeakyRelu, Elu, Celu, Selu, HardSigmoid, Softplus, Swish, Mish, Gelu]) expect([op.name, ...valuesOf(op, [f32(NaN)])]).toEqual([op.name, NaN]);
+    for (const op of [Relu, LeakyRelu, Elu, Celu, Selu, HardSigmoid, Softplus, Swish, Mish, Gelu])
+      expect([op.name, ...valuesOf(op, [f32(NaN)])]).toEqual([op.name, NaN]);
     // x > alpha does not hold for NaN.
     expect(valuesOf(ThresholdedRelu, [f32(NaN)])).toEqual([0]);
   });
@@ -34,12 +49,18 @@ describe('activations', () => {
   it('broadcast the slope to the input only', () => {
     const x = tensor('float32', [-1, -1, -1, -1], [2, 2]);
     expect(valuesOf(PRelu, [x, tensor('float32', [1, 2], [2, 1])])).toEqual([-1, -1, -2, -2]);
-    expect(errorOf(() => call(PRelu, [f32(-1, -1), x]))).toBe("FLAGOS_E_SHAPE: 'slope' of shape [2, 2] does not broadcast to 'X' of shape [2]");
-    expect(errorOf(() => call(PRelu, [tensor('float32', [-1], [1]), f32(1, 2)]))).toBe("FLAGOS_E_SHAPE: 'slope' of shape [2] does not broadcast to 'X' of shape [1]");
+    expect(errorOf(() => call(PRelu, [f32(-1, -1), x]))).toBe(
+      "FLAGOS_E_SHAPE: 'slope' of shape [2, 2] does not broadcast to 'X' of shape [2]",
+    );
+    expect(errorOf(() => call(PRelu, [tensor('float32', [-1], [1]), f32(1, 2)]))).toBe(
+      "FLAGOS_E_SHAPE: 'slope' of shape [2] does not broadcast to 'X' of shape [1]",
+    );
     expect(errorOf(() => call(SwiGLU, [f32(1, 2), f32(1)]))).toBe("FLAGOS_E_SHAPE: 'B' has shape [1], it must be [2]");
   });
 
   it('check words', () => {
-    expect(errorOf(() => call(Gelu, [f32(1)], { approximate: text('erf') }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'approximate' is 'erf', it must be one of none, tanh");
+    expect(errorOf(() => call(Gelu, [f32(1)], { approximate: text('erf') }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'approximate' is 'erf', it must be one of none, tanh",
+    );
   });
 });

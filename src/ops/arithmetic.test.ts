@@ -18,7 +18,10 @@ describe('arithmetic', () => {
 
   it('broadcasts', () => {
     const y = call(Add, [tensor('float32', [1, 2], [2, 1]), tensor('float32', [10, 20, 30], [1, 1, 3])]);
-    expect([y.dims, y.toValues()]).toEqual([[1, 2, 3], [11, 21, 31, 12, 22, 32]]);
+    expect([y.dims, y.toValues()]).toEqual([
+      [1, 2, 3],
+      [11, 21, 31, 12, 22, 32],
+    ]);
     expect(inferred(Add, [tensor('int8', [], [0, 3]), tensor('int8', [1])])).toEqual([{ kind: 'tensor', dtype: 'int8', shape: [0, 3] }]);
     expect(errorOf(() => call(Add, [f32(1, 2), f32(1, 2, 3)]))).toBe('FLAGOS_E_SHAPE: shapes [2] and [3] do not broadcast');
     expect(errorOf(() => call(Add, [f32(1), i32(1)]))).toBe("FLAGOS_E_DTYPE: input 'B' is int32, but 'A' is float32");
@@ -30,7 +33,9 @@ describe('arithmetic', () => {
     expect(valuesOf(Sum, [f32(1, 2)])).toEqual([1, 2]);
     expect(valuesOf(Mean, [f32(1, 2), f32(2), f32(6)])).toEqual([3, 10 / 3].map(Math.fround));
     expect(errorOf(() => call(Sum, []))).toBe("FLAGOS_E_MODEL_INVALID: input 'data_0' is missing");
-    expect(errorOf(() => call(Max, [f32(1), i32(1)]))).toBe("FLAGOS_E_DTYPE: arguments of 'data_0' are float32 and int32, they must be alike");
+    expect(errorOf(() => call(Max, [f32(1), i32(1)]))).toBe(
+      "FLAGOS_E_DTYPE: arguments of 'data_0' are float32 and int32, they must be alike",
+    );
   });
 });
 
@@ -39,10 +44,18 @@ describe('Mod', () => {
     const [a, b] = [i32(-7, 7, -7, 7), i32(3, -3, -3, 0)];
     expect(valuesOf(Mod, [a, b])).toEqual([2, -2, -1, 0]);
     expect(valuesOf(Mod, [a, b], { fmod: int(1) })).toEqual([-1, 1, -1, 0]);
-    expect(valuesOf(Mod, [f32(5, -5, 5, Infinity, 1), f32(Infinity, Infinity, -Infinity, 2, 0)])).toEqual([5, Infinity, -Infinity, NaN, NaN]);
+    expect(valuesOf(Mod, [f32(5, -5, 5, Infinity, 1), f32(Infinity, Infinity, -Infinity, 2, 0)])).toEqual([
+      5,
+      Infinity,
+      -Infinity,
+      NaN,
+      NaN,
+    ]);
   });
   it('knows two ways only', () => {
-    expect(errorOf(() => call(Mod, [f32(1), f32(1)], { fmod: int(2) }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'fmod' is 2, it must be 0 or 1");
+    expect(errorOf(() => call(Mod, [f32(1), f32(1)], { fmod: int(2) }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'fmod' is 2, it must be 0 or 1",
+    );
   });
 });
 

@@ -11,8 +11,10 @@ import { elementOf } from './util.ts';
 /** An op that is one function of two broadcast arguments of one type. */
 const binary = (name: string, f: (a: Expr, b: Expr) => Expr, accuracy: Accuracy): OpRecord =>
   defineOp({
-    name, since: 7,
-    inputs: { A: numeric, B: 'A' }, outputs: { C: 'A' },
+    name,
+    since: 7,
+    inputs: { A: numeric, B: 'A' },
+    outputs: { C: 'A' },
     compute: ({ A, B }) => mapBroadcast([A, B], f),
     accuracy,
   });
@@ -25,8 +27,10 @@ export const Div = binary('Div', div, ulp(1));
 
 /** Remainder with the sign of the divisor; with `fmod` of the dividend. */
 export const Mod = defineOp({
-  name: 'Mod', since: 10,
-  inputs: { A: numeric, B: 'A' }, outputs: { C: 'A' },
+  name: 'Mod',
+  since: 10,
+  inputs: { A: numeric, B: 'A' },
+  outputs: { C: 'A' },
   attrs: { fmod: int(0) },
   compute: ({ A, B }, { fmod }) => {
     if (fmod !== 0 && fmod !== 1) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'fmod' is ${fmod}, it must be 0 or 1`);
@@ -46,8 +50,10 @@ const powerType = (base: DType, exponent: DType): DType => {
 
 /** X to the power Y, in X's type. Integers wrap; an integer to a negative integer power is 0 (±1 for a base of ±1). */
 export const Pow = defineOp({
-  name: 'Pow', since: 7,
-  inputs: { X: [...floats, 'int32', 'int64'], Y: numeric }, outputs: { Z: 'X' },
+  name: 'Pow',
+  since: 7,
+  inputs: { X: [...floats, 'int32', 'int64'], Y: numeric },
+  outputs: { Z: 'X' },
   compute: ({ X, Y }) => {
     const type = powerType(X.dtype, Y.dtype);
     return mapBroadcast([X, Y], (x, y) => pow(cast(x, type), cast(y, type)));
@@ -58,8 +64,10 @@ export const Pow = defineOp({
 /** An op that folds any number of broadcast arguments of one type. */
 const folding = (name: string, output: string, types: readonly DType[], f: (a: Expr, b: Expr) => Expr, accuracy: Accuracy): OpRecord =>
   defineOp({
-    name, since: 8,
-    inputs: { data_0: variadic(types) }, outputs: { [output]: 'data_0' },
+    name,
+    since: 8,
+    inputs: { data_0: variadic(types) },
+    outputs: { [output]: 'data_0' },
     compute: ({ data_0 }) => mapBroadcast(data_0, (...xs) => xs.reduce((a, b) => f(a, b))),
     accuracy,
   });
@@ -69,16 +77,26 @@ export const Min = folding('Min', 'min', numeric, min, exact);
 export const Sum = folding('Sum', 'sum', floats, add, ulp(4));
 
 export const Mean = defineOp({
-  name: 'Mean', since: 8,
-  inputs: { data_0: variadic(floats) }, outputs: { mean: 'data_0' },
-  compute: ({ data_0 }) => mapBroadcast(data_0, (...xs) => div(xs.reduce((a, b) => add(a, b)), xs.length)),
+  name: 'Mean',
+  since: 8,
+  inputs: { data_0: variadic(floats) },
+  outputs: { mean: 'data_0' },
+  compute: ({ data_0 }) =>
+    mapBroadcast(data_0, (...xs) =>
+      div(
+        xs.reduce((a, b) => add(a, b)),
+        xs.length,
+      ),
+    ),
   accuracy: ulp(4),
 });
 
 /** min(max(x, lo), hi): where lo > hi everything is hi. */
 export const Clip = defineOp({
-  name: 'Clip', since: 11,
-  inputs: { input: numeric, min: optional('input'), max: optional('input') }, outputs: { output: 'input' },
+  name: 'Clip',
+  since: 11,
+  inputs: { input: numeric, min: optional('input'), max: optional('input') },
+  outputs: { output: 'input' },
   compute: ({ input, min: low, max: high }) => {
     const [lo, hi] = [low && elementOf(low, 'min'), high && elementOf(high, 'max')];
     return map(input, (x) => {
@@ -91,8 +109,10 @@ export const Clip = defineOp({
 
 /** x drawn toward zero by `bias` outside [−lambd, lambd], 0 inside. Integers are compared and moved as real numbers, then truncated. */
 export const Shrink = defineOp({
-  name: 'Shrink', since: 9,
-  inputs: { input: [...ints, 'float32', 'float64', 'float16'] }, outputs: { output: 'input' },
+  name: 'Shrink',
+  since: 9,
+  inputs: { input: [...ints, 'float32', 'float64', 'float16'] },
+  outputs: { output: 'input' },
   attrs: { bias: float(0), lambd: float(0.5) },
   compute: ({ input }, { bias, lambd }) => {
     const type = input.dtype;

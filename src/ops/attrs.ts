@@ -16,8 +16,15 @@ export interface AttrSpec<T> {
 
 const wrong = (name: string, problem: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute '${name}' ${problem}`);
 
-const spec = <T>(type: Attribute['type'], required: boolean, fallback: T | undefined, convert: (value: never, name: string) => T): AttrSpec<T> => ({
-  type, required, default: fallback,
+const spec = <T>(
+  type: Attribute['type'],
+  required: boolean,
+  fallback: T | undefined,
+  convert: (value: never, name: string) => T,
+): AttrSpec<T> => ({
+  type,
+  required,
+  default: fallback,
   read: (attr, name) => {
     if (attr.type !== type) throw wrong(name, `is of type ${attr.type}, it must be ${type}`);
     return convert(attr.value as never, name);
@@ -43,14 +50,17 @@ export const string = (fallback: string): AttrSpec<string> => spec('string', fal
 export const requiredString = (): AttrSpec<string> => spec<string>('string', true, undefined, (v: string) => v);
 export const optionalString = (): AttrSpec<string | undefined> => spec<string | undefined>('string', false, undefined, (v: string) => v);
 
-const checked = <V extends string>(values: readonly V[]) => (v: string, name: string): V => {
-  if (!(values as readonly string[]).includes(v)) throw wrong(name, `is '${v}', it must be one of ${values.join(', ')}`);
-  return v as V;
-};
+const checked =
+  <V extends string>(values: readonly V[]) =>
+  (v: string, name: string): V => {
+    if (!(values as readonly string[]).includes(v)) throw wrong(name, `is '${v}', it must be one of ${values.join(', ')}`);
+    return v as V;
+  };
 /** One of some words; the first is the default. */
 export const oneOf = <const V extends string>(...values: readonly V[]): AttrSpec<V> => spec('string', false, values[0], checked(values));
 /** One of some words, without a default. */
-export const requiredOneOf = <const V extends string>(...values: readonly V[]): AttrSpec<V> => spec<V>('string', true, undefined, checked(values));
+export const requiredOneOf = <const V extends string>(...values: readonly V[]): AttrSpec<V> =>
+  spec<V>('string', true, undefined, checked(values));
 
 export const ints = (fallback: readonly number[]): AttrSpec<readonly number[]> =>
   spec('ints', false, fallback, (v: readonly (number | bigint)[], name) => v.map((x) => toNumber(x, name)));
@@ -61,18 +71,23 @@ export const optionalInts = (): AttrSpec<readonly number[] | undefined> =>
 /** An integer kept exact, for values that are not shapes. */
 /** An exact integer with a default. */
 export const bigInt = (fallback: bigint): AttrSpec<bigint> => spec('int', false, fallback, (v: number | bigint) => BigInt(v));
-export const optionalBigInt = (): AttrSpec<bigint | undefined> => spec<bigint | undefined>('int', false, undefined, (v: number | bigint) => BigInt(v));
+export const optionalBigInt = (): AttrSpec<bigint | undefined> =>
+  spec<bigint | undefined>('int', false, undefined, (v: number | bigint) => BigInt(v));
 /** Integers kept exact, for values that are not shapes. */
 export const optionalBigInts = (): AttrSpec<readonly bigint[] | undefined> =>
   spec<readonly bigint[] | undefined>('ints', false, undefined, (v: readonly (number | bigint)[]) => v.map(BigInt));
-export const optionalFloats = (): AttrSpec<readonly number[] | undefined> => spec<readonly number[] | undefined>('floats', false, undefined, (v: readonly number[]) => v);
-export const requiredFloats = (): AttrSpec<readonly number[]> => spec<readonly number[]>('floats', true, undefined, (v: readonly number[]) => v);
-export const optionalStrings = (): AttrSpec<readonly string[] | undefined> => spec<readonly string[] | undefined>('strings', false, undefined, (v: readonly string[]) => v);
+export const optionalFloats = (): AttrSpec<readonly number[] | undefined> =>
+  spec<readonly number[] | undefined>('floats', false, undefined, (v: readonly number[]) => v);
+export const requiredFloats = (): AttrSpec<readonly number[]> =>
+  spec<readonly number[]>('floats', true, undefined, (v: readonly number[]) => v);
+export const optionalStrings = (): AttrSpec<readonly string[] | undefined> =>
+  spec<readonly string[] | undefined>('strings', false, undefined, (v: readonly string[]) => v);
 export const optionalTensor = (): AttrSpec<Tensor | undefined> => spec<Tensor | undefined>('tensor', false, undefined, (v: Tensor) => v);
 export const requiredTensor = (): AttrSpec<Tensor> => spec<Tensor>('tensor', true, undefined, (v: Tensor) => v);
 export const graph = (): AttrSpec<Graph> => spec<Graph>('graph', true, undefined, (v: Graph) => v);
 export const optionalGraph = (): AttrSpec<Graph | undefined> => spec<Graph | undefined>('graph', false, undefined, (v: Graph) => v);
-export const optionalType = (): AttrSpec<ValueType | undefined> => spec<ValueType | undefined>('type', false, undefined, (v: ValueType) => v);
+export const optionalType = (): AttrSpec<ValueType | undefined> =>
+  spec<ValueType | undefined>('type', false, undefined, (v: ValueType) => v);
 
 const toDType = (v: number | bigint, name: string): DType => {
   const d = dtypeFromOnnx(Number(v));

@@ -32,7 +32,10 @@ export const bindNode = (record: OpRecord, node: Node): BoundNode => {
   for (const name of Object.keys(node.attrs)) {
     if (!(name in record.attrs)) {
       const known = Object.keys(record.attrs).join(', ');
-      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute '${name}' is unknown`, { trace, hint: known ? `${trace.op} has ${known}` : `${trace.op} has none` });
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute '${name}' is unknown`, {
+        trace,
+        hint: known ? `${trace.op} has ${known}` : `${trace.op} has none`,
+      });
     }
   }
   for (const [name, spec] of Object.entries(record.attrs)) {
@@ -46,14 +49,19 @@ export const bindNode = (record: OpRecord, node: Node): BoundNode => {
   }
   const variadic = record.inputs.at(-1)?.variadic ?? false;
   if (!variadic && node.inputs.length > record.inputs.length) {
-    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${node.inputs.length} inputs, at most ${record.inputs.length} are defined`, { trace });
+    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${node.inputs.length} inputs, at most ${record.inputs.length} are defined`, {
+      trace,
+    });
   }
   record.inputs.forEach((spec, i) => {
     const given = spec.variadic ? node.inputs.length - i >= (spec.least ?? 1) : Boolean(node.inputs[i]);
-    if (!given && !spec.optional && !(spec.variadic && spec.least === 0)) throw new FlagosError('FLAGOS_E_MODEL_INVALID', `input '${spec.name}' is missing`, { trace });
+    if (!given && !spec.optional && !(spec.variadic && spec.least === 0))
+      throw new FlagosError('FLAGOS_E_MODEL_INVALID', `input '${spec.name}' is missing`, { trace });
   });
   if (!record.variadicOutputs && node.outputs.length > record.outputs.length) {
-    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${node.outputs.length} outputs, at most ${record.outputs.length} are defined`, { trace });
+    throw new FlagosError('FLAGOS_E_MODEL_INVALID', `has ${node.outputs.length} outputs, at most ${record.outputs.length} are defined`, {
+      trace,
+    });
   }
   let outputs = node.outputs.length;
   while (outputs > 1 && node.outputs[outputs - 1] === '') outputs--;
@@ -80,10 +88,12 @@ export const checkTypes = ({ record, node }: BoundNode, types: readonly (ValueTy
     const spec = specAt(record, i);
     if (spec.role === 'any') return;
     const trace = { node: node.name, op: opName(node.domain, node.op) };
-    if (type.kind !== 'tensor') throw new FlagosError('FLAGOS_E_DTYPE', `input '${spec.name}' must be a tensor, it is a ${describeType(type)}`, { trace });
+    if (type.kind !== 'tensor')
+      throw new FlagosError('FLAGOS_E_DTYPE', `input '${spec.name}' must be a tensor, it is a ${describeType(type)}`, { trace });
     if (typeof spec.types === 'string') {
       const like = seen.get(spec.types);
-      if (like && like !== type.dtype) throw new FlagosError('FLAGOS_E_DTYPE', `input '${spec.name}' is ${type.dtype}, but '${spec.types}' is ${like}`, { trace });
+      if (like && like !== type.dtype)
+        throw new FlagosError('FLAGOS_E_DTYPE', `input '${spec.name}' is ${type.dtype}, but '${spec.types}' is ${like}`, { trace });
     } else if (!spec.types.includes(type.dtype)) {
       throw new FlagosError('FLAGOS_E_DTYPE', `input '${spec.name}' is ${type.dtype}, allowed are ${spec.types.join(', ')}`, { trace });
     }
@@ -111,19 +121,33 @@ export const outputDTypes = ({ record, node, attrs }: BoundNode, types: readonly
  * Whether the op of these types is calculated by its `host` function rather than its expressions.
  * @param values contents of the inputs, where known.
  */
-export const usesHost = (bound: BoundNode, types: readonly (ValueType | undefined)[], values: readonly (Tensor | undefined)[] = []): boolean => {
+export const usesHost = (
+  bound: BoundNode,
+  types: readonly (ValueType | undefined)[],
+  values: readonly (Tensor | undefined)[] = [],
+): boolean => {
   const { record, attrs } = bound;
   if (!record.compute) return true;
   if (!record.host) return false;
   if (types.some((t) => t !== undefined && (t.kind !== 'tensor' || !scalars.includes(t.dtype)))) return true;
-  return outputDTypes(bound, types).some((t) => t !== undefined && !scalars.includes(t)) || (record.hostWhen?.(byName(record, values), attrs) ?? false);
+  return (
+    outputDTypes(bound, types).some((t) => t !== undefined && !scalars.includes(t)) ||
+    (record.hostWhen?.(byName(record, values), attrs) ?? false)
+  );
 };
 
 /** Whether the same inputs give the same outputs on every call. */
-export const isDeterministic = (bound: BoundNode, types: readonly (ValueType | undefined)[], values: readonly (Tensor | undefined)[] = []): boolean =>
-  !(bound.record.nondeterministic && usesHost(bound, types, values));
+export const isDeterministic = (
+  bound: BoundNode,
+  types: readonly (ValueType | undefined)[],
+  values: readonly (Tensor | undefined)[] = [],
+): boolean => !(bound.record.nondeterministic && usesHost(bound, types, values));
 
-const asList = <T>(record: OpRecord, made: T | readonly (T | undefined)[] | { readonly [k: string]: T | undefined }, isOne: (x: unknown) => x is T): (T | undefined)[] => {
+const asList = <T>(
+  record: OpRecord,
+  made: T | readonly (T | undefined)[] | { readonly [k: string]: T | undefined },
+  isOne: (x: unknown) => x is T,
+): (T | undefined)[] => {
   if (isOne(made)) return [made];
   if (Array.isArray(made)) return [...made];
   const named = made as { readonly [k: string]: T | undefined };
@@ -139,7 +163,11 @@ const isTensorExpr = (x: unknown): x is TensorExpr => x instanceof TensorExpr;
  * of the declared element type; outputs the node omits are undefined.
  * @param values the known values of the inputs, where known; all `value` inputs must be.
  */
-export const expressionsOf = (bound: BoundNode, inputs: readonly (TensorExpr | undefined)[], values: readonly (Tensor | undefined)[]): (TensorExpr | undefined)[] => {
+export const expressionsOf = (
+  bound: BoundNode,
+  inputs: readonly (TensorExpr | undefined)[],
+  values: readonly (Tensor | undefined)[],
+): (TensorExpr | undefined)[] => {
   const { record, node, attrs, ctx } = bound;
   const args = inputs.map((x, i) => (specAt(record, i).role === 'value' ? values[i] : x));
   const types = inputs.map((x): ValueType | undefined => x && { kind: 'tensor', dtype: x.dtype, shape: x.shape });
@@ -149,7 +177,11 @@ export const expressionsOf = (bound: BoundNode, inputs: readonly (TensorExpr | u
     return node.outputs.map((name, i) => {
       const x = made[i];
       if (name === '') return undefined;
-      if (!x) throw new FlagosError('FLAGOS_E_MODEL_INVALID', `output ${i} is asked for, but ${opName(node.domain, node.op)} does not make it here`);
+      if (!x)
+        throw new FlagosError(
+          'FLAGOS_E_MODEL_INVALID',
+          `output ${i} is asked for, but ${opName(node.domain, node.op)} does not make it here`,
+        );
       const dtype = dtypes[i];
       return dtype && needsCast(x, dtype) ? map(x, (e) => cast(e, dtype)) : x;
     });
@@ -173,7 +205,12 @@ export const isConcrete = ({ record, node }: BoundNode, args: readonly Arg[]): b
 const shapesByRule = (bound: BoundNode, args: readonly Arg[]): readonly (readonly number[] | undefined)[] => {
   const { record, node, attrs, ctx } = bound;
   const given = args.map((a, i) =>
-    node.inputs[i] === '' ? undefined : specAt(record, i).role === 'value' ? a.value : { shape: concreteShape(a.type)!, dtype: dtypeOf(a.type)! });
+    node.inputs[i] === ''
+      ? undefined
+      : specAt(record, i).role === 'value'
+        ? a.value
+        : { shape: concreteShape(a.type)!, dtype: dtypeOf(a.type)! },
+  );
   try {
     return record.shapes!(byName<unknown>(record, given), attrs, ctx);
   } catch (e) {
@@ -193,12 +230,24 @@ export const inferTypes = (bound: BoundNode, args: readonly Arg[]): (ValueType |
   const dtypes = outputDTypes(bound, types);
   const untyped = node.outputs.map((_, i): ValueType | undefined => (dtypes[i] ? { kind: 'tensor', dtype: dtypes[i]! } : undefined));
   if (!isConcrete(bound, args)) return untyped;
-  if (usesHost(bound, types, args.map((a) => a.value))) {
+  if (
+    usesHost(
+      bound,
+      types,
+      args.map((a) => a.value),
+    )
+  ) {
     const shaped = args.every((a, i) => node.inputs[i] === '' || concreteShape(a.type) !== undefined);
     if (!record.shapes || !shaped) return untyped;
     const shapes = shapesByRule(bound, args);
     return untyped.map((t, i) => (t && shapes[i] ? { kind: 'tensor', dtype: dtypes[i]!, shape: shapes[i]! } : t));
   }
-  const inputs = args.map((a, i) => (node.inputs[i] === '' ? undefined : new InputTensor(node.inputs[i]!, dtypeOf(a.type)!, concreteShape(a.type)!, a.value)));
-  return expressionsOf(bound, inputs, args.map((a) => a.value)).map((x, i) => x && { kind: 'tensor', dtype: dtypes[i] ?? x.dtype, shape: x.shape });
+  const inputs = args.map((a, i) =>
+    node.inputs[i] === '' ? undefined : new InputTensor(node.inputs[i]!, dtypeOf(a.type)!, concreteShape(a.type)!, a.value),
+  );
+  return expressionsOf(
+    bound,
+    inputs,
+    args.map((a) => a.value),
+  ).map((x, i) => x && { kind: 'tensor', dtype: dtypes[i] ?? x.dtype, shape: x.shape });
 };

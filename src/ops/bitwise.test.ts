@@ -19,7 +19,9 @@ describe('BitShift', () => {
   });
   it('needs a direction', () => {
     expect(errorOf(() => call(BitShift, [i32(1), i32(1)]))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'direction' is required");
-    expect(errorOf(() => call(BitShift, [i32(1), i32(1)], { direction: text('UP') }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'direction' is 'UP', it must be one of LEFT, RIGHT");
+    expect(errorOf(() => call(BitShift, [i32(1), i32(1)], { direction: text('UP') }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'direction' is 'UP', it must be one of LEFT, RIGHT",
+    );
   });
 });
 
@@ -54,9 +56,15 @@ describe('BitCast', () => {
     expect(inferred(BitCast, [complex], to('int64'))).toEqual([{ kind: 'tensor', dtype: 'int64', shape: [1] }]);
   });
   it('refuses other widths', () => {
-    expect(errorOf(() => call(BitCast, [f32(1)], to('float64')))).toBe('FLAGOS_E_DTYPE: float32 has 32 bits and float64 has 64, they must have as many');
-    expect(errorOf(() => call(BitCast, [tensor('int4', [1])], to('int8')))).toBe('FLAGOS_E_DTYPE: int4 has 4 bits and int8 has 8, they must have as many');
+    expect(errorOf(() => call(BitCast, [f32(1)], to('float64')))).toBe(
+      'FLAGOS_E_DTYPE: float32 has 32 bits and float64 has 64, they must have as many',
+    );
+    expect(errorOf(() => call(BitCast, [tensor('int4', [1])], to('int8')))).toBe(
+      'FLAGOS_E_DTYPE: int4 has 4 bits and int8 has 8, they must have as many',
+    );
     expect(errorOf(() => call(BitCast, [f32(1)], to('string')))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'to' is string, which has no bits");
-    expect(errorOf(() => call(BitCast, [f32(1)], { to: int(77) }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'to' is 77, which is no ONNX element type");
+    expect(errorOf(() => call(BitCast, [f32(1)], { to: int(77) }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'to' is 77, which is no ONNX element type",
+    );
   });
 });

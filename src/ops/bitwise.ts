@@ -10,8 +10,10 @@ import { all, ints } from './types.ts';
 
 const bitwise = (name: string, f: (a: Expr, b: Expr) => Expr): OpRecord =>
   defineOp({
-    name, since: 18,
-    inputs: { A: ints, B: 'A' }, outputs: { C: 'A' },
+    name,
+    since: 18,
+    inputs: { A: ints, B: 'A' },
+    outputs: { C: 'A' },
     compute: ({ A, B }) => mapBroadcast([A, B], f),
     accuracy: exact,
   });
@@ -21,16 +23,20 @@ export const BitwiseOr = bitwise('BitwiseOr', bitor);
 export const BitwiseXor = bitwise('BitwiseXor', bitxor);
 
 export const BitwiseNot = defineOp({
-  name: 'BitwiseNot', since: 18,
-  inputs: { X: ints }, outputs: { Y: 'X' },
+  name: 'BitwiseNot',
+  since: 18,
+  inputs: { X: ints },
+  outputs: { Y: 'X' },
   compute: ({ X }) => map(X, bitnot),
   accuracy: exact,
 });
 
 /** Shifts; right shifts of signed types keep the sign. Amounts outside [0, width) leave only the fill: copies of the sign, or zeros. */
 export const BitShift = defineOp({
-  name: 'BitShift', since: 11,
-  inputs: { X: ints, Y: 'X' }, outputs: { Z: 'X' },
+  name: 'BitShift',
+  since: 11,
+  inputs: { X: ints, Y: 'X' },
+  outputs: { Z: 'X' },
   attrs: { direction: requiredOneOf('LEFT', 'RIGHT') },
   compute: ({ X, Y }, { direction }) => {
     const { kind, bits } = dtypeInfo(X.dtype);
@@ -58,8 +64,10 @@ const reinterpret = (x: Tensor, to: DType): Tensor => {
 };
 
 export const BitCast = defineOp({
-  name: 'BitCast', since: 26,
-  inputs: { input: all.filter((t) => t !== 'string') }, outputs: { output: ({ attrs }) => attrs.to },
+  name: 'BitCast',
+  since: 26,
+  inputs: { input: all.filter((t) => t !== 'string') },
+  outputs: { output: ({ attrs }) => attrs.to },
   attrs: { to: requiredDType() },
   compute: ({ input }, { to }) => {
     checkWidths(input.dtype, to);

@@ -74,12 +74,30 @@ describe('Cast between numbers', () => {
 
 describe('Cast to strings', () => {
   it('writes the fewest digits that give the number back', () => {
-    expect(valuesOf(Cast, [f32(0.1, 1 / 3, 1, -0, 100, 123456.789)], to('string'))).toEqual(['0.1', '0.33333334', '1.0', '-0.0', '100.0', '123456.79']);
-    expect(valuesOf(Cast, [tensor('float64', [0.1, 1 / 3, 5e-324, 1.7976931348623157e308])], to('string'))).toEqual(['0.1', '0.3333333333333333', '5e-324', '1.7976931348623157e+308']);
+    expect(valuesOf(Cast, [f32(0.1, 1 / 3, 1, -0, 100, 123456.789)], to('string'))).toEqual([
+      '0.1',
+      '0.33333334',
+      '1.0',
+      '-0.0',
+      '100.0',
+      '123456.79',
+    ]);
+    expect(valuesOf(Cast, [tensor('float64', [0.1, 1 / 3, 5e-324, 1.7976931348623157e308])], to('string'))).toEqual([
+      '0.1',
+      '0.3333333333333333',
+      '5e-324',
+      '1.7976931348623157e+308',
+    ]);
     expect(valuesOf(Cast, [tensor('float16', [0.1, 65504])], to('string'))).toEqual(['0.1', '65500.0']);
   });
   it('is scientific for the very large and small', () => {
-    expect(valuesOf(Cast, [tensor('float64', [1e-4, 9.9e-5, 1e15, 1e16, -1.5e20])], to('string'))).toEqual(['0.0001', '9.9e-05', '1000000000000000.0', '1e+16', '-1.5e+20']);
+    expect(valuesOf(Cast, [tensor('float64', [1e-4, 9.9e-5, 1e15, 1e16, -1.5e20])], to('string'))).toEqual([
+      '0.0001',
+      '9.9e-05',
+      '1000000000000000.0',
+      '1e+16',
+      '-1.5e+20',
+    ]);
   });
   it('writes other values as words', () => {
     expect(valuesOf(Cast, [f32(NaN, Infinity, -Infinity)], to('string'))).toEqual(['nan', 'inf', '-inf']);
@@ -111,7 +129,9 @@ describe('Cast from strings', () => {
     expect(errorOf(() => call(Cast, [strings('')], to('int32')))).toBe("FLAGOS_E_VALUE: '' is not a number");
     expect(errorOf(() => call(Cast, [strings('300')], to('uint8')))).toBe("FLAGOS_E_VALUE: '300' does not fit uint8");
     expect(errorOf(() => call(Cast, [strings('inf')], to('int64')))).toBe("FLAGOS_E_VALUE: 'inf' does not fit int64");
-    expect(errorOf(() => call(Cast, [strings('9'.repeat(99))], to('int64')))).toBe(`FLAGOS_E_VALUE: '${'9'.repeat(40)}…' does not fit int64`);
+    expect(errorOf(() => call(Cast, [strings('9'.repeat(99))], to('int64')))).toBe(
+      `FLAGOS_E_VALUE: '${'9'.repeat(40)}…' does not fit int64`,
+    );
   });
   it('leaves complex numbers alone', () => {
     expect(errorOf(() => call(Cast, [strings('1')], to('complex64')))).toBe('FLAGOS_E_ATTRIBUTE: cannot cast to complex64');

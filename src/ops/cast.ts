@@ -55,8 +55,10 @@ const castTensor = (x: TensorExpr, to: DType, saturate: boolean, mode: RoundMode
 const rangeAttrs = { saturate: flag(true), round_mode: oneOf('up', 'down', 'nearest') } as const;
 
 export const Cast = defineOp({
-  name: 'Cast', since: 6,
-  inputs: { input: castable }, outputs: { output: ({ attrs }) => attrs.to },
+  name: 'Cast',
+  since: 6,
+  inputs: { input: castable },
+  outputs: { output: ({ attrs }) => attrs.to },
   attrs: { ...rangeAttrs, to: requiredDType() },
   compute: ({ input }, { to, saturate, round_mode }) => castTensor(input, to, saturate, round_mode),
   host: ({ input }, { to, saturate, round_mode }) => castText(input, to, saturate, round_mode),
@@ -66,8 +68,10 @@ export const Cast = defineOp({
 
 /** Cast to the type of the second input, whose contents do not matter. */
 export const CastLike = defineOp({
-  name: 'CastLike', since: 15,
-  inputs: { input: castable, target_type: castable }, outputs: { output: 'target_type' },
+  name: 'CastLike',
+  since: 15,
+  inputs: { input: castable, target_type: castable },
+  outputs: { output: 'target_type' },
   attrs: rangeAttrs,
   compute: ({ input, target_type }, { saturate, round_mode }) => castTensor(input, target_type.dtype, saturate, round_mode),
   host: ({ input, target_type }, { saturate, round_mode }) => castText(input, target_type.dtype, saturate, round_mode),

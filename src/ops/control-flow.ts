@@ -78,9 +78,13 @@ export class Collected {
     const part = asTensor(value, `scan output '${this.#info.name}'`);
     this.#bytes += Math.max(part.byteLength, part.size, 1);
     if (this.#bytes > collectLimit) {
-      throw new FlagosError('FLAGOS_E_LIMIT', `scan output '${this.#info.name}' grew past ${collectLimit} bytes after ${this.parts.length} iterations`, {
-        hint: 'the loop may never end',
-      });
+      throw new FlagosError(
+        'FLAGOS_E_LIMIT',
+        `scan output '${this.#info.name}' grew past ${collectLimit} bytes after ${this.parts.length} iterations`,
+        {
+          hint: 'the loop may never end',
+        },
+      );
     }
     this.parts.push(part);
   }
@@ -96,8 +100,10 @@ export class Collected {
 }
 
 export const If: OpRecord = defineOp({
-  name: 'If', since: 1,
-  inputs: { cond: ['bool'] }, outputs: { outputs: () => undefined },
+  name: 'If',
+  since: 1,
+  inputs: { cond: ['bool'] },
+  outputs: { outputs: () => undefined },
   variadicOutputs: true,
   attrs: { else_branch: graph(), then_branch: graph() },
   control: ({ cond }, { else_branch, then_branch }, run, { outputs }) => {
@@ -130,7 +136,9 @@ function* loop(body: Graph, { trips, condition, conditional, initial }: LoopArgu
   const bounded = trips < unboundedFrom;
   for (let i = 0; i < trips && on; i++) {
     if (!bounded && i === iterationLimit) {
-      throw new FlagosError('FLAGOS_E_LIMIT', `the loop did not end after ${iterationLimit} iterations`, { hint: 'give it a trip count (input M) that bounds it' });
+      throw new FlagosError('FLAGOS_E_LIMIT', `the loop did not end after ${iterationLimit} iterations`, {
+        hint: 'give it a trip count (input M) that bounds it',
+      });
     }
     const results: Results = yield run(body, [scalarFor(body.inputs[0]!, 'int64', BigInt(i)), going, ...state]);
     going = asTensor(results[0]!, 'the condition a loop body gives');
@@ -147,7 +155,8 @@ function* loop(body: Graph, { trips, condition, conditional, initial }: LoopArgu
  * A loop that runs no iteration gives empty scan outputs, unknown extents 0.
  */
 export const Loop: OpRecord = defineOp({
-  name: 'Loop', since: 1,
+  name: 'Loop',
+  since: 1,
   inputs: { M: optional(['int64']), cond: optional(['bool']), v_initial: anyValues(0) },
   outputs: { v_final_and_scan_outputs: () => undefined },
   variadicOutputs: true,
@@ -155,11 +164,17 @@ export const Loop: OpRecord = defineOp({
   control: ({ M, cond, v_initial }, { body }, run, { outputs }) => {
     const initial = allGiven(v_initial, 'loop-carried value');
     checkBody(body, 2 + initial.length, Math.max(1 + initial.length, 1 + outputs));
-    return carryOut(loop(body, {
-      trips: M ? scalarOf(M, 'M') : Infinity,
-      condition: cond ? scalarOf(cond, 'cond') !== 0 : true,
-      conditional: cond !== undefined || M === undefined,
-      initial,
-    }, run));
+    return carryOut(
+      loop(
+        body,
+        {
+          trips: M ? scalarOf(M, 'M') : Infinity,
+          condition: cond ? scalarOf(cond, 'cond') !== 0 : true,
+          conditional: cond !== undefined || M === undefined,
+          initial,
+        },
+        run,
+      ),
+    );
   },
 });

@@ -18,7 +18,11 @@ import type { AttrSpec } from './attrs.ts';
 /** The types an input may have: a set, or the name of an earlier input whose type it shares. */
 export type TypeRule = readonly DType[] | string;
 
-export interface InputSpec<Role extends 'tensor' | 'value' | 'any' = 'tensor' | 'value' | 'any', Optional extends boolean = boolean, Variadic extends boolean = boolean> {
+export interface InputSpec<
+  Role extends 'tensor' | 'value' | 'any' = 'tensor' | 'value' | 'any',
+  Optional extends boolean = boolean,
+  Variadic extends boolean = boolean,
+> {
   readonly types: TypeRule;
   /** `value`: shapes depend on its contents, so it must be known when the op is specialized. `any`: also sequences, optionals, maps. */
   readonly role: Role;
@@ -33,29 +37,52 @@ export interface InputSpec<Role extends 'tensor' | 'value' | 'any' = 'tensor' | 
 type InputDecl = TypeRule | InputSpec;
 
 /** An input that may be left out. */
-export const optional = <D extends InputDecl>(decl: D): InputSpec<RoleOf<D>, true, false> => ({ ...toSpec(decl), optional: true }) as InputSpec<RoleOf<D>, true, false>;
+export const optional = <D extends InputDecl>(decl: D): InputSpec<RoleOf<D>, true, false> =>
+  ({ ...toSpec(decl), optional: true }) as InputSpec<RoleOf<D>, true, false>;
 /** An input whose contents decide shapes (axes, sizes, pads): `compute` receives its values. */
 export const value = (types: TypeRule): InputSpec<'value', false, false> => ({ types, role: 'value', optional: false, variadic: false });
 /** Any number (at least `least`) of arguments of one type, or with `mixed` of several. */
-export const variadic = (types: TypeRule, options: { least?: number; mixed?: boolean } = {}): InputSpec<'tensor', false, true> =>
-  ({ types, role: 'tensor', optional: false, variadic: true, ...options });
+export const variadic = (types: TypeRule, options: { least?: number; mixed?: boolean } = {}): InputSpec<'tensor', false, true> => ({
+  types,
+  role: 'tensor',
+  optional: false,
+  variadic: true,
+  ...options,
+});
 /** A value of any kind: tensor, sequence, optional, map. For `host` and `control` ops. */
-export const anyValue = (types: TypeRule = []): InputSpec<'any', false, false> => ({ types, role: 'any', optional: false, variadic: false });
+export const anyValue = (types: TypeRule = []): InputSpec<'any', false, false> => ({
+  types,
+  role: 'any',
+  optional: false,
+  variadic: false,
+});
 /** Any number of values of any kind. */
-export const anyValues = (least = 0): InputSpec<'any', false, true> => ({ types: [], role: 'any', optional: false, variadic: true, least, mixed: true });
+export const anyValues = (least = 0): InputSpec<'any', false, true> => ({
+  types: [],
+  role: 'any',
+  optional: false,
+  variadic: true,
+  least,
+  mixed: true,
+});
 
 type RoleOf<D> = D extends InputSpec<infer R, boolean, boolean> ? R : 'tensor';
 
 const isSpec = (decl: InputDecl): decl is InputSpec => typeof decl === 'object' && !Array.isArray(decl);
-export const toSpec = (decl: InputDecl): InputSpec => (isSpec(decl) ? decl : { types: decl, role: 'tensor', optional: false, variadic: false });
+export const toSpec = (decl: InputDecl): InputSpec =>
+  isSpec(decl) ? decl : { types: decl, role: 'tensor', optional: false, variadic: false };
 
 /** An output's element type: fixed, an input's, or a function of what is known. `undefined` from the function: not a tensor, or not known before running. */
 export type OutputRule<A> = DType | string | ((known: { attrs: A; dtype: (input: string) => DType | undefined }) => DType | undefined);
 
 type MaybeOptional<S, T> = S extends InputSpec<infer _R, true, boolean> ? T | undefined : T;
-type Argument<S, Plain, ByValue, Any> = S extends InputSpec<infer R, boolean, infer V>
-  ? MaybeOptional<S, V extends true ? readonly (R extends 'any' ? Any : Plain)[] : R extends 'value' ? ByValue : R extends 'any' ? Any : Plain>
-  : Plain;
+type Argument<S, Plain, ByValue, Any> =
+  S extends InputSpec<infer R, boolean, infer V>
+    ? MaybeOptional<
+        S,
+        V extends true ? readonly (R extends 'any' ? Any : Plain)[] : R extends 'value' ? ByValue : R extends 'any' ? Any : Plain
+      >
+    : Plain;
 
 type Inputs = Readonly<Record<string, InputDecl>>;
 type AttrSpecs = Readonly<Record<string, AttrSpec<unknown>>>;
@@ -120,7 +147,11 @@ export interface OpDefinition<I extends Inputs, A extends AttrSpecs> {
    */
   readonly check?: (inputs: HostInputs<I>, attrs: AttrValues<A>) => void;
   /** Output shapes of a `host` op, where the input shapes (and `value` inputs) decide them; undefined: known only after running. */
-  readonly shapes?: (inputs: { readonly [K in keyof I]: Argument<I[K], { shape: readonly number[]; dtype: DType }, Tensor, never> }, attrs: AttrValues<A>, ctx: OpContext) => readonly (readonly number[] | undefined)[];
+  readonly shapes?: (
+    inputs: { readonly [K in keyof I]: Argument<I[K], { shape: readonly number[]; dtype: DType }, Tensor, never> },
+    attrs: AttrValues<A>,
+    ctx: OpContext,
+  ) => readonly (readonly number[] | undefined)[];
   /** Control flow: a function on host values that may run the node's subgraphs. */
   readonly control?: (inputs: HostInputs<I>, attrs: AttrValues<A>, run: RunSubgraph, ctx: OpContext) => MaybePromise<readonly Value[]>;
   readonly accuracy?: Accuracy;
@@ -143,15 +174,25 @@ export interface OpRecord {
   readonly host?: (inputs: Record<string, unknown>, attrs: Record<string, unknown>, ctx: OpContext) => OneOrMany<Value>;
   readonly hostWhen?: (known: Record<string, unknown>, attrs: Record<string, unknown>) => boolean;
   readonly check?: (inputs: Record<string, unknown>, attrs: Record<string, unknown>) => void;
-  readonly shapes?: (inputs: Record<string, unknown>, attrs: Record<string, unknown>, ctx: OpContext) => readonly (readonly number[] | undefined)[];
-  readonly control?: (inputs: Record<string, unknown>, attrs: Record<string, unknown>, run: RunSubgraph, ctx: OpContext) => MaybePromise<readonly Value[]>;
+  readonly shapes?: (
+    inputs: Record<string, unknown>,
+    attrs: Record<string, unknown>,
+    ctx: OpContext,
+  ) => readonly (readonly number[] | undefined)[];
+  readonly control?: (
+    inputs: Record<string, unknown>,
+    attrs: Record<string, unknown>,
+    run: RunSubgraph,
+    ctx: OpContext,
+  ) => MaybePromise<readonly Value[]>;
   readonly accuracy: Accuracy;
   readonly nondeterministic: boolean;
 }
 
 /** Declares an op. The types of `compute`'s arguments follow from `inputs` and `attrs`. */
 export const defineOp = <const I extends Inputs, const A extends AttrSpecs = Record<never, never>>(op: OpDefinition<I, A>): OpRecord => {
-  const forget = op as unknown as OpDefinition<Inputs, AttrSpecs> & Pick<OpRecord, 'compute' | 'host' | 'hostWhen' | 'check' | 'shapes' | 'control'>;
+  const forget = op as unknown as OpDefinition<Inputs, AttrSpecs> &
+    Pick<OpRecord, 'compute' | 'host' | 'hostWhen' | 'check' | 'shapes' | 'control'>;
   return {
     name: op.name,
     domain: op.domain ?? '',

@@ -19,14 +19,19 @@ describe('Det', () => {
   });
   it('takes batches, empty ones and empty matrices', () => {
     const y = call(Det, [tensor('float32', [2, 0, 0, 3, 1, 2, 3, 4], [2, 1, 2, 2])]);
-    expect([y.dims, y.toValues()]).toEqual([[2, 1], [6, -2]]);
+    expect([y.dims, y.toValues()]).toEqual([
+      [2, 1],
+      [6, -2],
+    ]);
     expect(call(Det, [tensor('float32', [], [0, 2, 2])]).dims).toEqual([0]);
     expect(valuesOf(Det, [tensor('float32', [], [0, 0])])).toEqual([1]);
     expect(valuesOf(Det, [tensor('float32', [], [2, 0, 0])])).toEqual([1, 1]);
     expect(valuesOf(Det, [tensor('float16', [3], [1, 1])])).toEqual([3]);
   });
   it('wants square matrices', () => {
-    expect(errorOf(() => call(Det, [tensor('float32', [1, 2], [1, 2])]))).toBe("FLAGOS_E_SHAPE: 'X' has shape [1, 2], its last two axes must be equal");
+    expect(errorOf(() => call(Det, [tensor('float32', [1, 2], [1, 2])]))).toBe(
+      "FLAGOS_E_SHAPE: 'X' has shape [1, 2], its last two axes must be equal",
+    );
     expect(errorOf(() => call(Det, [f32(1)]))).toBe("FLAGOS_E_SHAPE: 'X' has shape [1], it must have at least 2 axes");
   });
 });

@@ -37,8 +37,10 @@ export const determinants = (a: TensorExpr): TensorExpr => {
 };
 
 export const Det = defineOp({
-  name: 'Det', since: 11,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'Det',
+  since: 11,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   compute: ({ X }) => {
     expectRank(X.shape, 2, 'X');
     const lead = X.shape.slice(0, -2);

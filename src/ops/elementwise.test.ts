@@ -13,7 +13,17 @@ describe('element-wise ops', () => {
   });
 
   it('round halves to even', () => {
-    expect(valuesOf(Round, [f32(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, NaN, Infinity)])).toEqual([-2, -2, -0, 0, 2, 2, 0, NaN, Infinity]);
+    expect(valuesOf(Round, [f32(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, NaN, Infinity)])).toEqual([
+      -2,
+      -2,
+      -0,
+      0,
+      2,
+      2,
+      0,
+      NaN,
+      Infinity,
+    ]);
   });
 
   it('follow IEEE outside the domain', () => {

@@ -1,7 +1,36 @@
 /** Element-wise mathematics of one argument: one table row per op, plus the few that are not one function. */
 import {
-  abs, acos, acosh, and, asin, asinh, atan, atanh, ceil, cos, cosh, erf, exp, floor, gt, isinf, isnan, log, lt, neg, not,
-  reciprocal, round, sigmoid, sign, sin, sinh, sqrt, tan, tanh, type Expr,
+  abs,
+  acos,
+  acosh,
+  and,
+  asin,
+  asinh,
+  atan,
+  atanh,
+  ceil,
+  cos,
+  cosh,
+  erf,
+  exp,
+  floor,
+  gt,
+  isinf,
+  isnan,
+  log,
+  lt,
+  neg,
+  not,
+  reciprocal,
+  round,
+  sigmoid,
+  sign,
+  sin,
+  sinh,
+  sqrt,
+  tan,
+  tanh,
+  type Expr,
 } from '../compiler/expr.ts';
 import { map, fill } from '../compiler/tensor-expr.ts';
 import { flag } from './attrs.ts';
@@ -14,7 +43,14 @@ const XY: Naming = ['X', 'Y'];
 const inputOutput: Naming = ['input', 'output'];
 
 /** An op that is one function of one argument, of the argument's type. */
-const unary = (name: string, since: number, types: OpRecord['inputs'][number]['types'], f: (x: Expr) => Expr, accuracy: Accuracy, [input, output]: Naming = XY): OpRecord =>
+const unary = (
+  name: string,
+  since: number,
+  types: OpRecord['inputs'][number]['types'],
+  f: (x: Expr) => Expr,
+  accuracy: Accuracy,
+  [input, output]: Naming = XY,
+): OpRecord =>
   defineOp({ name, since, inputs: { [input]: types }, outputs: { [output]: input }, compute: (args) => map(args[input], f), accuracy });
 
 export const Abs = unary('Abs', 6, numeric, abs, exact);
@@ -52,15 +88,19 @@ export const Not = unary('Not', 1, ['bool'], not, exact);
 const testable = [...floats, ...float8s] as const;
 
 export const IsNaN = defineOp({
-  name: 'IsNaN', since: 9,
-  inputs: { X: testable }, outputs: { Y: 'bool' },
+  name: 'IsNaN',
+  since: 9,
+  inputs: { X: testable },
+  outputs: { Y: 'bool' },
   compute: ({ X }) => map(X, isnan),
   accuracy: exact,
 });
 
 export const IsInf = defineOp({
-  name: 'IsInf', since: 10,
-  inputs: { X: testable }, outputs: { Y: 'bool' },
+  name: 'IsInf',
+  since: 10,
+  inputs: { X: testable },
+  outputs: { Y: 'bool' },
   attrs: { detect_negative: flag(true), detect_positive: flag(true) },
   compute: ({ X }, { detect_negative, detect_positive }) => {
     if (detect_negative && detect_positive) return map(X, isinf);
@@ -72,8 +112,10 @@ export const IsInf = defineOp({
 
 /** Passes on a value of any kind: a tensor of any type, a sequence, an optional. */
 export const Identity = defineOp({
-  name: 'Identity', since: 1,
-  inputs: { input: anyValue() }, outputs: { output: 'input' },
+  name: 'Identity',
+  since: 1,
+  inputs: { input: anyValue() },
+  outputs: { output: 'input' },
   compute: ({ input }) => input,
   host: ({ input }) => input,
   accuracy: exact,

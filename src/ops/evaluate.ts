@@ -32,22 +32,48 @@ export interface Evaluation {
 }
 
 /** Compiles a node's expressions for the shapes of `samples`, and for the contents of those that decide shapes. */
-export const compileNode = (bound: BoundNode, samples: readonly ({ dtype: Tensor['dtype']; dims: readonly number[]; value?: Tensor | undefined } | undefined)[]): Evaluation => {
+export const compileNode = (
+  bound: BoundNode,
+  samples: readonly ({ dtype: Tensor['dtype']; dims: readonly number[]; value?: Tensor | undefined } | undefined)[],
+): Evaluation => {
   const { record } = bound;
   const inputs = samples.map((s, i) => (s ? new InputTensor(bound.node.inputs[i] ?? '', s.dtype, s.dims, s.value) : undefined));
-  const made = expressionsOf(bound, inputs, samples.map((s) => s?.value));
+  const made = expressionsOf(
+    bound,
+    inputs,
+    samples.map((s) => s?.value),
+  );
   const wanted = made.flatMap((x) => (x ? [x] : []));
   // Inputs that decide shapes are not read again by the kernel.
   const read = inputs.map((x, i) => (x && record.inputs[Math.min(i, record.inputs.length - 1)]!.role !== 'value' ? x : undefined));
   const present = read.flatMap((x, i) => (x ? [{ x, i }] : []));
-  const kernel = renderJs(lower(present.map((p) => p.x), wanted));
+  const kernel = renderJs(
+    lower(
+      present.map((p) => p.x),
+      wanted,
+    ),
+  );
   const outputs = wanted.map((x) => ({ dims: x.shape, dtype: x.dtype }));
   return {
     kernel,
     outputs,
     run: (values, into) => {
-      const results = outputs.map((o, i) => into?.[i] ?? new Tensor(o.dtype, o.dims, allocate(o.dtype, o.dims.reduce((n, d) => n * d, 1))));
-      kernel.run(present.map((p) => values[p.i]!.data), results.map((r) => r.data));
+      const results = outputs.map(
+        (o, i) =>
+          into?.[i] ??
+          new Tensor(
+            o.dtype,
+            o.dims,
+            allocate(
+              o.dtype,
+              o.dims.reduce((n, d) => n * d, 1),
+            ),
+          ),
+      );
+      kernel.run(
+        present.map((p) => values[p.i]!.data),
+        results.map((r) => r.data),
+      );
       return results;
     },
   };
@@ -66,7 +92,10 @@ const spread = (node: Node, results: readonly Tensor[]): (Tensor | undefined)[] 
  * @returns positional outputs, undefined where the node omits one; a promise only if `run` gives promises.
  */
 export const evaluateNode = (
-  record: OpRecord, node: Node, inputs: readonly (Value | undefined)[], run?: RunSubgraph,
+  record: OpRecord,
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  run?: RunSubgraph,
 ): readonly (Value | undefined)[] | Promise<readonly (Value | undefined)[]> => {
   const bound = bindNode(record, node);
   const types = inputs.map((v, i) => (node.inputs[i] === '' ? undefined : typeOfValue(v)));
@@ -78,8 +107,18 @@ export const evaluateNode = (
       return record.control(byName(record, inputs), bound.attrs, run, bound.ctx);
     }
     record.check?.(byName(record, inputs), bound.attrs);
-    if (usesHost(bound, types, inputs.map((v) => (v instanceof Tensor ? v : undefined)))) {
-      if (!record.host) throw new FlagosError('FLAGOS_E_DTYPE', `cannot be evaluated for ${types.map((t) => (t?.kind === 'tensor' ? t.dtype : t?.kind)).join(', ')}`);
+    if (
+      usesHost(
+        bound,
+        types,
+        inputs.map((v) => (v instanceof Tensor ? v : undefined)),
+      )
+    ) {
+      if (!record.host)
+        throw new FlagosError(
+          'FLAGOS_E_DTYPE',
+          `cannot be evaluated for ${types.map((t) => (t?.kind === 'tensor' ? t.dtype : t?.kind)).join(', ')}`,
+        );
       return listOutputs(record, record.host(byName(record, inputs), bound.attrs, bound.ctx), isValue);
     }
     const samples = inputs.map((v) => (v instanceof Tensor ? { dtype: v.dtype, dims: v.dims, value: v } : undefined));
@@ -90,4 +129,5 @@ export const evaluateNode = (
 };
 
 /** Elements an output would take, for limits. */
-export const storageBytes = (dtype: Tensor['dtype'], dims: readonly number[]): number => dims.reduce((n, d) => n * d, dtypeInfo(dtype).bytes);
+export const storageBytes = (dtype: Tensor['dtype'], dims: readonly number[]): number =>
+  dims.reduce((n, d) => n * d, dtypeInfo(dtype).bytes);

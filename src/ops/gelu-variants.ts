@@ -18,15 +18,21 @@ const biased = (x: TensorExpr, bias: TensorExpr | undefined, name: string): ((at
 };
 
 export const MsGelu = defineOp({
-  name: 'Gelu', domain, since: 1,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'Gelu',
+  domain,
+  since: 1,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   compute: ({ X }) => map(X, erfGelu),
   accuracy: ulp(16),
 });
 
 export const BiasGelu = defineOp({
-  name: 'BiasGelu', domain, since: 1,
-  inputs: { A: floats, B: 'A' }, outputs: { C: 'A' },
+  name: 'BiasGelu',
+  domain,
+  since: 1,
+  inputs: { A: floats, B: 'A' },
+  outputs: { C: 'A' },
   compute: ({ A, B }) => {
     const read = biased(A, B, 'B');
     return compute(A.shape, (...i) => erfGelu(read(i)));
@@ -35,8 +41,11 @@ export const BiasGelu = defineOp({
 });
 
 export const FastGelu = defineOp({
-  name: 'FastGelu', domain, since: 1,
-  inputs: { X: floats, bias: optional('X') }, outputs: { Y: 'X' },
+  name: 'FastGelu',
+  domain,
+  since: 1,
+  inputs: { X: floats, bias: optional('X') },
+  outputs: { Y: 'X' },
   compute: ({ X, bias }) => {
     const read = biased(X, bias, 'bias');
     return compute(X.shape, (...i) => tanhGelu(read(i)));
@@ -46,8 +55,11 @@ export const FastGelu = defineOp({
 
 /** x·sigmoid(α·x), with α = 1.702 an approximation of GELU. */
 export const QuickGelu = defineOp({
-  name: 'QuickGelu', domain, since: 1,
-  inputs: { X: floats }, outputs: { Y: 'X' },
+  name: 'QuickGelu',
+  domain,
+  since: 1,
+  inputs: { X: floats },
+  outputs: { Y: 'X' },
   attrs: { alpha: float(Math.fround(1.702)) },
   compute: ({ X }, { alpha }) => map(X, (x) => swish(x, alpha)),
   accuracy: ulp(8),
@@ -55,8 +67,11 @@ export const QuickGelu = defineOp({
 
 /** After the bias, the first half of the last axis times GELU of the second half. X is [N, S, D], Y is [N, S, D/2]. */
 export const BiasSplitGelu = defineOp({
-  name: 'BiasSplitGelu', domain, since: 1,
-  inputs: { X: floats, bias: 'X' }, outputs: { Y: 'X' },
+  name: 'BiasSplitGelu',
+  domain,
+  since: 1,
+  inputs: { X: floats, bias: 'X' },
+  outputs: { Y: 'X' },
   compute: ({ X, bias }) => {
     const read = biased(X, bias, 'bias');
     const last = X.shape[X.rank - 1]!;

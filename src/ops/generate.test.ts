@@ -29,10 +29,16 @@ describe('Range', () => {
   it('refuses ranges without an end', () => {
     expect(errorOf(() => call(Range, scalars('int32', 0, 5, 0)))).toBe("FLAGOS_E_VALUE: 'delta' is 0, a range needs a step");
     expect(errorOf(() => call(Range, scalars('float32', NaN, 5, 1)))).toBe('FLAGOS_E_VALUE: there is no range from NaN to 5 in steps of 1');
-    expect(errorOf(() => call(Range, scalars('float32', 0, Infinity, 1)))).toBe('FLAGOS_E_LIMIT: the output would have Infinity elements, the limit is 2147483647');
-    expect(errorOf(() => call(Range, scalars('int64', 0, 2n ** 62n, 1)))).toBe(`FLAGOS_E_LIMIT: the output would have ${2 ** 62} elements, the limit is 2147483647`);
+    expect(errorOf(() => call(Range, scalars('float32', 0, Infinity, 1)))).toBe(
+      'FLAGOS_E_LIMIT: the output would have Infinity elements, the limit is 2147483647',
+    );
+    expect(errorOf(() => call(Range, scalars('int64', 0, 2n ** 62n, 1)))).toBe(
+      `FLAGOS_E_LIMIT: the output would have ${2 ** 62} elements, the limit is 2147483647`,
+    );
     expect(errorOf(() => call(Range, [f32(1, 2), f32(3), f32(1)]))).toBe("FLAGOS_E_SHAPE: 'start' must hold one value, its shape is [2]");
-    expect(errorOf(() => call(Range, scalars('float16', 0, 1, 1), { stash_type: int(6) }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'stash_type' is int32, it must be float32 or float64");
+    expect(errorOf(() => call(Range, scalars('float16', 0, 1, 1), { stash_type: int(6) }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'stash_type' is int32, it must be float32 or float64",
+    );
   });
 });
 
@@ -48,8 +54,12 @@ describe('window functions', () => {
   });
   it('come in every numeric type', () => {
     expect(valuesOf(BlackmanWindow, [tensor('int64', [10], [])], { output_datatype: int(6) })).toEqual([0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
-    expect(inferred(HannWindow, [tensor('int64', [3], [])], { output_datatype: int(dtypeInfo('float16').onnx) })).toEqual([{ kind: 'tensor', dtype: 'float16', shape: [3] }]);
-    expect(errorOf(() => call(HannWindow, [tensor('int64', [3], [])], { output_datatype: int(9) }))).toContain("FLAGOS_E_ATTRIBUTE: attribute 'output_datatype' is bool");
+    expect(inferred(HannWindow, [tensor('int64', [3], [])], { output_datatype: int(dtypeInfo('float16').onnx) })).toEqual([
+      { kind: 'tensor', dtype: 'float16', shape: [3] },
+    ]);
+    expect(errorOf(() => call(HannWindow, [tensor('int64', [3], [])], { output_datatype: int(9) }))).toContain(
+      "FLAGOS_E_ATTRIBUTE: attribute 'output_datatype' is bool",
+    );
   });
   it('may be empty or of one point, not less', () => {
     for (const op of windows) {

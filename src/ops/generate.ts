@@ -36,14 +36,19 @@ const exactScalar = (t: Tensor, name: string): number | bigint => {
 
 /** start, start + delta, … below (above, for a negative delta) limit. Floats are calculated in float64 and rounded once. */
 export const Range = defineOp({
-  name: 'Range', since: 11,
-  inputs: { start: value([...floats, 'int16', 'int32', 'int64']), limit: value('start'), delta: value('start') }, outputs: { output: 'start' },
+  name: 'Range',
+  since: 11,
+  inputs: { start: value([...floats, 'int16', 'int32', 'int64']), limit: value('start'), delta: value('start') },
+  outputs: { output: 'start' },
   attrs: { stash_type: dtype('float32') },
   compute: ({ start, limit, delta }, { stash_type }) => {
-    if (stash_type !== 'float32' && stash_type !== 'float64') throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'stash_type' is ${stash_type}, it must be float32 or float64`);
+    if (stash_type !== 'float32' && stash_type !== 'float64')
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'stash_type' is ${stash_type}, it must be float32 or float64`);
     const [first, end, step] = [exactScalar(start, 'start'), exactScalar(limit, 'limit'), exactScalar(delta, 'delta')];
     const type: DType = isFloat(start.dtype) ? 'float64' : start.dtype;
-    return compute([rangeCount(first, end, step)], (i) => cast(add(constant(first, type), mul(cast(i, type), constant(step, type))), start.dtype));
+    return compute([rangeCount(first, end, step)], (i) =>
+      cast(add(constant(first, type), mul(cast(i, type), constant(step, type))), start.dtype),
+    );
   },
   accuracy: ulp(1),
 });
@@ -51,8 +56,10 @@ export const Range = defineOp({
 /** A window function: `at` gives its value at an angle 2π·n/N. N is the length if periodic, one less if symmetric. */
 const windowOp = (name: string, at: (angle: Expr) => Expr): OpRecord =>
   defineOp({
-    name, since: 17,
-    inputs: { size: value(indices) }, outputs: { output: ({ attrs }) => attrs.output_datatype },
+    name,
+    since: 17,
+    inputs: { size: value(indices) },
+    outputs: { output: ({ attrs }) => attrs.output_datatype },
     attrs: { output_datatype: dtype('float32'), periodic: flag(true) },
     compute: ({ size }, { output_datatype, periodic }) => windowTensor(scalarOf(size, 'size'), periodic, output_datatype, at),
     accuracy: ulp(4),
@@ -61,7 +68,8 @@ const windowOp = (name: string, at: (angle: Expr) => Expr): OpRecord =>
 const windowTensor = (size: number, periodic: boolean, type: DType, at: (angle: Expr) => Expr): TensorExpr => {
   if (size < 0) throw valueError(`'size' is ${size}, it must not be negative`);
   const allowed: readonly DType[] = numeric;
-  if (!allowed.includes(type)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'output_datatype' is ${type}, it must be one of ${numeric.join(', ')}`);
+  if (!allowed.includes(type))
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'output_datatype' is ${type}, it must be one of ${numeric.join(', ')}`);
   // A symmetric window of one point has no period: NaN, as ONNX's definition of these ops as functions gives.
   const period = periodic ? size : size - 1;
   return compute([checkCount(size)], (n) => cast(at(div(mul(2 * Math.PI, cast(n, 'float64')), period)), type));
@@ -81,16 +89,21 @@ const eyeTypes = [...numeric, 'bool'] as const;
 
 /** Ones on the k-th diagonal of a matrix of the input's shape, k > 0 above the main one. */
 export const EyeLike = defineOp({
-  name: 'EyeLike', since: 9,
-  inputs: { input: eyeTypes }, outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
+  name: 'EyeLike',
+  since: 9,
+  inputs: { input: eyeTypes },
+  outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
   attrs: { dtype: optionalDType(), k: int(0) },
   compute: ({ input }, attrs) => {
     const type = attrs.dtype ?? input.dtype;
     const allowed: readonly DType[] = eyeTypes;
-    if (!allowed.includes(type)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${type}, it must be one of ${eyeTypes.join(', ')}`);
+    if (!allowed.includes(type))
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${type}, it must be one of ${eyeTypes.join(', ')}`);
     if (input.rank !== 2) throw shapeError(`'input' has shape ${showShape(input.shape)}, it must be a matrix`);
     const { k } = attrs;
-    return compute(input.shape, (i, j) => select(eq(add(i, Math.max(k, 0)), add(j, Math.max(-k, 0))), constant(1, type), constant(0, type)));
+    return compute(input.shape, (i, j) =>
+      select(eq(add(i, Math.max(k, 0)), add(j, Math.max(-k, 0))), constant(1, type), constant(0, type)),
+    );
   },
   accuracy: exact,
 });

@@ -30,13 +30,15 @@ export const sliceAxis = (t: Tensor, axis: number, start: number, end: number): 
 };
 
 /** The part at one position of an axis; the axis is dropped. */
-export const takeAxis = (t: Tensor, axis: number, position: number): Tensor => sliceAxis(t, axis, position, position + 1).reshaped(removeAt(t.dims, axis));
+export const takeAxis = (t: Tensor, axis: number, position: number): Tensor =>
+  sliceAxis(t, axis, position, position + 1).reshaped(removeAt(t.dims, axis));
 
 const alike = (parts: readonly Tensor[], sameExcept: number | undefined, what: string): Tensor => {
   const first = parts[0];
   if (!first) throw new FlagosError('FLAGOS_E_VALUE', `${what} of no tensors has no shape`);
   for (const p of parts) {
-    if (p.dtype !== first.dtype) throw new FlagosError('FLAGOS_E_DTYPE', `${what} of ${first.dtype} and ${p.dtype}; all must be of one type`);
+    if (p.dtype !== first.dtype)
+      throw new FlagosError('FLAGOS_E_DTYPE', `${what} of ${first.dtype} and ${p.dtype}; all must be of one type`);
     if (p.dims.length !== first.dims.length || p.dims.some((d, i) => i !== sameExcept && d !== first.dims[i])) {
       throw shapeError(`${what} of shapes ${showShape(first.dims)} and ${showShape(p.dims)}, which do not fit`);
     }
@@ -50,7 +52,11 @@ const alike = (parts: readonly Tensor[], sameExcept: number | undefined, what: s
  */
 export const concatTensors = (parts: readonly Tensor[], axis: number): Tensor => {
   const first = alike(parts, axis, 'concatenation');
-  const dims = replaceAt(first.dims, axis, parts.reduce((n, p) => n + p.dims[axis]!, 0));
+  const dims = replaceAt(
+    first.dims,
+    axis,
+    parts.reduce((n, p) => n + p.dims[axis]!, 0),
+  );
   const data = allocate(first.dtype, sizeOf(dims));
   const outer = sizeOf(first.dims.slice(0, axis));
   const inner = innerSize(first, axis);
@@ -68,5 +74,8 @@ export const concatTensors = (parts: readonly Tensor[], axis: number): Tensor =>
 /** Tensors of one shape side by side along a new axis (0 ≤ axis ≤ rank). @throws as {@link concatTensors}. */
 export const stackTensors = (parts: readonly Tensor[], axis: number): Tensor => {
   alike(parts, undefined, 'stack');
-  return concatTensors(parts.map((p) => p.reshaped(insertAt(p.dims, axis, 1))), axis);
+  return concatTensors(
+    parts.map((p) => p.reshaped(insertAt(p.dims, axis, 1))),
+    axis,
+  );
 };

@@ -5,16 +5,41 @@ import { images } from './image/testing-images.ts';
 import { call, errorOf, text, valuesOf } from './testing.ts';
 
 const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-const decode = (bytes: ArrayLike<number>, format = 'RGB'): Tensor => call(ImageDecoder, [new Tensor('uint8', [bytes.length], Uint8Array.from(bytes))], { pixel_format: text(format) });
+const decode = (bytes: ArrayLike<number>, format = 'RGB'): Tensor =>
+  call(ImageDecoder, [new Tensor('uint8', [bytes.length], Uint8Array.from(bytes))], { pixel_format: text(format) });
 const ascii = (s: string): number[] => Array.from(s, (c) => c.charCodeAt(0));
 const hashOf = (data: ArrayLike<number>): number => Array.from(data).reduce((h, x) => Math.imul(h ^ x, 0x01000193) >>> 0, 0x811c9dc5);
 
 const u16 = (n: number): number[] => [n & 255, (n >> 8) & 255];
 const u32 = (n: number): number[] => [...u16(n & 0xffff), ...u16(n >>> 16)];
 /** A bitmap with the usual header. */
-const bitmap = (width: number, height: number, bits: number, compression: number, more: readonly number[], pixels: readonly number[], colours = 0): number[] =>
-  [...ascii('BM'), ...u32(0), ...u32(0), ...u32(54 + more.length), ...u32(40), ...u32(width), ...u32(height), ...u16(1), ...u16(bits), ...u32(compression),
-    ...u32(0), ...u32(0), ...u32(0), ...u32(colours), ...u32(0), ...more, ...pixels];
+const bitmap = (
+  width: number,
+  height: number,
+  bits: number,
+  compression: number,
+  more: readonly number[],
+  pixels: readonly number[],
+  colours = 0,
+): number[] => [
+  ...ascii('BM'),
+  ...u32(0),
+  ...u32(0),
+  ...u32(54 + more.length),
+  ...u32(40),
+  ...u32(width),
+  ...u32(height),
+  ...u16(1),
+  ...u16(bits),
+  ...u32(compression),
+  ...u32(0),
+  ...u32(0),
+  ...u32(0),
+  ...u32(colours),
+  ...u32(0),
+  ...more,
+  ...pixels,
+];
 
 describe('ImageDecoder', () => {
   it.each(images)('decodes $name as Pillow does', ({ base64, width, height, hash }) => {
@@ -43,14 +68,33 @@ describe('ImageDecoder', () => {
 
   it('reads bitmaps of every kind', () => {
     const palette = [0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0];
-    const [black, blue, green, red] = [[0, 0, 0], [0, 0, 255], [0, 255, 0], [255, 0, 0]];
+    const [black, blue, green, red] = [
+      [0, 0, 0],
+      [0, 0, 255],
+      [0, 255, 0],
+      [255, 0, 0],
+    ];
     // Rows go from below; 4-bit indices, two a byte, rows of four bytes.
-    expect([...decode(bitmap(2, 2, 4, 0, palette, [0x12, 0, 0, 0, 0x30, 0, 0, 0], 4)).toNumbers()]).toEqual([...red!, ...black!, ...blue!, ...green!]);
+    expect([...decode(bitmap(2, 2, 4, 0, palette, [0x12, 0, 0, 0, 0x30, 0, 0, 0], 4)).toNumbers()]).toEqual([
+      ...red!,
+      ...black!,
+      ...blue!,
+      ...green!,
+    ]);
     // Two 3s, end of row, a move right by one, literal 1, end.
-    expect([...decode(bitmap(3, 2, 8, 1, palette, [2, 3, 0, 0, 0, 2, 1, 0, 1, 1, 0, 1], 4)).toNumbers()]).toEqual([...black!, ...blue!, ...black!, ...red!, ...red!, ...black!]);
+    expect([...decode(bitmap(3, 2, 8, 1, palette, [2, 3, 0, 0, 0, 2, 1, 0, 1, 1, 0, 1], 4)).toNumbers()]).toEqual([
+      ...black!,
+      ...blue!,
+      ...black!,
+      ...red!,
+      ...red!,
+      ...black!,
+    ]);
     expect([...decode(bitmap(3, -1 >>> 0, 4, 2, palette, [3, 0x12, 0, 1], 4)).toNumbers()]).toEqual([...blue!, ...green!, ...blue!]);
     expect([...decode(bitmap(2, 1, 16, 0, [], [...u16(0x7c1f), ...u16(0x03e0)])).toNumbers()]).toEqual([255, 0, 255, 0, 255, 0]);
-    expect([...decode(bitmap(1, 1, 16, 3, [...u32(0xf800), ...u32(0x7e0), ...u32(0x1f)], [...u16(0xffe0), 0, 0])).toNumbers()]).toEqual([255, 255, 0]);
+    expect([...decode(bitmap(1, 1, 16, 3, [...u32(0xf800), ...u32(0x7e0), ...u32(0x1f)], [...u16(0xffe0), 0, 0])).toNumbers()]).toEqual([
+      255, 255, 0,
+    ]);
     expect([...decode(bitmap(1, 1, 32, 3, [...u32(0xff), ...u32(0xff00), ...u32(0xff0000)], [1, 2, 3, 4])).toNumbers()]).toEqual([1, 2, 3]);
   });
 
@@ -66,8 +110,12 @@ describe('ImageDecoder', () => {
   });
 
   it('says what it cannot decode, and takes no memory on a claim', () => {
-    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WEBPANIM'), 0, 0, 0, 0]))).toBe('FLAGOS_E_UNSUPPORTED: cannot decode animated WebP images');
-    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WAVE')]))).toBe("FLAGOS_E_UNSUPPORTED: cannot decode a RIFF file of kind 'WAVE'");
+    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WEBPANIM'), 0, 0, 0, 0]))).toBe(
+      'FLAGOS_E_UNSUPPORTED: cannot decode animated WebP images',
+    );
+    expect(errorOf(() => decode([...ascii('RIFF'), 0, 0, 0, 0, ...ascii('WAVE')]))).toBe(
+      "FLAGOS_E_UNSUPPORTED: cannot decode a RIFF file of kind 'WAVE'",
+    );
     expect(errorOf(() => decode(bitmap(1, 1, 24, 4, [], [0, 0, 0])))).toContain('FLAGOS_E_UNSUPPORTED');
     expect(errorOf(() => decode(bitmap(100_000, 100_000, 24, 0, [], [])))).toContain('FLAGOS_E_LIMIT');
     expect(decode(bitmap(8000, 8000, 24, 0, [], [])).dims).toEqual([0, 0, 3]);

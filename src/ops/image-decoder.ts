@@ -49,11 +49,15 @@ const decodeImage = (bytes: Uint8Array): Pixels | undefined => {
  * @throws FLAGOS_E_UNSUPPORTED for images that may be whole but that no decoder here reads.
  */
 export const ImageDecoder = defineOp({
-  name: 'ImageDecoder', since: 20, accuracy: step,
-  inputs: { encoded_stream: ['uint8'] }, outputs: { image: 'uint8' },
+  name: 'ImageDecoder',
+  since: 20,
+  accuracy: step,
+  inputs: { encoded_stream: ['uint8'] },
+  outputs: { image: 'uint8' },
   attrs: { pixel_format: oneOf('RGB', 'BGR', 'Grayscale') },
   host: ({ encoded_stream }, { pixel_format }) => {
-    if (encoded_stream.dims.length !== 1) throw shapeError(`'encoded_stream' has shape ${showShape(encoded_stream.dims)}, it must have one axis`);
+    if (encoded_stream.dims.length !== 1)
+      throw shapeError(`'encoded_stream' has shape ${showShape(encoded_stream.dims)}, it must have one axis`);
     const channels = pixel_format === 'Grayscale' ? 1 : 3;
     const pixels = decodeImage(encoded_stream.data as Uint8Array);
     if (!pixels) return Tensor.zeros('uint8', [0, 0, channels]);

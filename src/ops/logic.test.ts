@@ -10,7 +10,9 @@ describe('logic', () => {
   it('connects truth values', () => {
     const [a, b] = [bools(false, false, true, true), bools(false, true, false, true)];
     expect([And, Or, Xor].map((op) => valuesOf(op, [a, b]))).toEqual([
-      [false, false, false, true], [false, true, true, true], [false, true, true, false],
+      [false, false, false, true],
+      [false, true, true, true],
+      [false, true, true, false],
     ]);
     expect(errorOf(() => call(And, [f32(1), f32(1)]))).toContain("FLAGOS_E_DTYPE: input 'A' is float32");
   });
@@ -29,7 +31,9 @@ describe('logic', () => {
     expect(call(Equal, [strings([], [0, 2]), strings(['a'])]).dims).toEqual([0, 2]);
     expect(valuesOf(Equal, [strings(['a'], []), strings(['a'], [])])).toEqual([true]);
     expect(inferred(Equal, [strings(['a', 'b']), strings(['c'])])).toEqual([{ kind: 'tensor', dtype: 'bool', shape: [2] }]);
-    expect(errorOf(() => call(Equal, [strings(['a', 'b']), strings(['a', 'b', 'c'])]))).toBe('FLAGOS_E_SHAPE: shapes [2] and [3] do not broadcast');
+    expect(errorOf(() => call(Equal, [strings(['a', 'b']), strings(['a', 'b', 'c'])]))).toBe(
+      'FLAGOS_E_SHAPE: shapes [2] and [3] do not broadcast',
+    );
   });
 });
 
@@ -42,6 +46,8 @@ describe('Where', () => {
     expect(call(Where, [c, complex(1, 2), complex(3, 4, 5, 6)]).data).toEqual(Float32Array.of(1, 2, 5, 6));
   });
   it('broadcasts all three', () => {
-    expect(call(Where, [tensor('bool', [true, false], [2, 1, 1]), f32(1, 2, 3), tensor('float32', [4, 5], [2, 1])]).dims).toEqual([2, 2, 3]);
+    expect(call(Where, [tensor('bool', [true, false], [2, 1, 1]), f32(1, 2, 3), tensor('float32', [4, 5], [2, 1])]).dims).toEqual([
+      2, 2, 3,
+    ]);
   });
 });

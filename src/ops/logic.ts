@@ -8,8 +8,10 @@ import { numeric } from './types.ts';
 
 const connective = (name: string, f: (a: Expr, b: Expr) => Expr): OpRecord =>
   defineOp({
-    name, since: 7,
-    inputs: { A: ['bool'], B: 'A' }, outputs: { C: 'bool' },
+    name,
+    since: 7,
+    inputs: { A: ['bool'], B: 'A' },
+    outputs: { C: 'bool' },
     compute: ({ A, B }) => mapBroadcast([A, B], f),
     accuracy: exact,
   });
@@ -20,8 +22,10 @@ export const Xor = connective('Xor', xor);
 
 const comparison = (name: string, since: number, f: (a: Expr, b: Expr) => Expr): OpRecord =>
   defineOp({
-    name, since,
-    inputs: { A: numeric, B: 'A' }, outputs: { C: 'bool' },
+    name,
+    since,
+    inputs: { A: numeric, B: 'A' },
+    outputs: { C: 'bool' },
     compute: ({ A, B }) => mapBroadcast([A, B], f),
     accuracy: exact,
   });
@@ -53,20 +57,30 @@ const broadcastPositions = (dims: readonly number[], shape: readonly number[]): 
 const equalElements = (a: Tensor, b: Tensor): Tensor => {
   const shape = broadcastShapes(a.dims, b.dims);
   const [i, j] = [broadcastPositions(a.dims, shape), broadcastPositions(b.dims, shape)];
-  return new Tensor('bool', shape, Uint8Array.from(i, (p, n) => (a.data[p] === b.data[j[n]!] ? 1 : 0)));
+  return new Tensor(
+    'bool',
+    shape,
+    Uint8Array.from(i, (p, n) => (a.data[p] === b.data[j[n]!] ? 1 : 0)),
+  );
 };
 
 export const Equal = defineOp({
-  name: 'Equal', since: 7,
-  inputs: { A: [...numeric, 'bool', 'string'], B: 'A' }, outputs: { C: 'bool' },
+  name: 'Equal',
+  since: 7,
+  inputs: { A: [...numeric, 'bool', 'string'], B: 'A' },
+  outputs: { C: 'bool' },
   compute: ({ A, B }) => mapBroadcast([A, B], eq),
   host: ({ A, B }) => equalElements(A, B),
   shapes: ({ A, B }) => [broadcastShapes(A.shape, B.shape)],
   accuracy: exact,
 });
 
-export const Where = movement(defineOp({
-  name: 'Where', since: 9,
-  inputs: { condition: ['bool'], X: [...numeric, 'bool', 'string', 'complex64', 'complex128'], Y: 'X' }, outputs: { output: 'X' },
-  compute: ({ condition, X, Y }) => mapBroadcast([condition, X, Y], select),
-}));
+export const Where = movement(
+  defineOp({
+    name: 'Where',
+    since: 9,
+    inputs: { condition: ['bool'], X: [...numeric, 'bool', 'string', 'complex64', 'complex128'], Y: 'X' },
+    outputs: { output: 'X' },
+    compute: ({ condition, X, Y }) => mapBroadcast([condition, X, Y], select),
+  }),
+);

@@ -21,7 +21,10 @@ export interface Branch {
 }
 
 /** What a leaf adds to an output. */
-export interface Vote { readonly target: number; readonly weight: number }
+export interface Vote {
+  readonly target: number;
+  readonly weight: number;
+}
 
 export interface Forest {
   readonly branches: readonly Branch[];
@@ -37,7 +40,8 @@ export const badTree = (reason: string): FlagosError => new FlagosError('FLAGOS_
 /** @throws FLAGOS_E_ATTRIBUTE if a child, feature or target does not exist. */
 export const checkForest = ({ branches, roots, leaves }: Forest, features: number, targets: number): void => {
   const checkChild = (child: number): void => {
-    if (!Number.isInteger(child) || child >= branches.length || -1 - child >= leaves.length) throw badTree(`a tree refers to ${child < 0 ? `leaf ${-1 - child}` : `node ${child}`}, which does not exist`);
+    if (!Number.isInteger(child) || child >= branches.length || -1 - child >= leaves.length)
+      throw badTree(`a tree refers to ${child < 0 ? `leaf ${-1 - child}` : `node ${child}`}, which does not exist`);
   };
   roots.forEach(checkChild);
   branches.forEach((b, i) => {
@@ -46,20 +50,28 @@ export const checkForest = ({ branches, roots, leaves }: Forest, features: numbe
     if (b.feature < 0 || b.feature >= features) throw badTree(`node ${i} reads feature ${b.feature}, the input has ${features}`);
   });
   for (const votes of leaves) {
-    for (const { target } of votes) if (target < 0 || target >= targets) throw badTree(`a leaf adds to output ${target}, there are ${targets}`);
+    for (const { target } of votes)
+      if (target < 0 || target >= targets) throw badTree(`a leaf adds to output ${target}, there are ${targets}`);
   }
 };
 
 const passes = (b: Branch, x: number): boolean => {
   if (Number.isNaN(x)) return b.missingIsTrue;
   switch (b.mode) {
-    case 'BRANCH_LEQ': return x <= b.threshold;
-    case 'BRANCH_LT': return x < b.threshold;
-    case 'BRANCH_GTE': return x >= b.threshold;
-    case 'BRANCH_GT': return x > b.threshold;
-    case 'BRANCH_EQ': return x === b.threshold;
-    case 'BRANCH_NEQ': return x !== b.threshold;
-    case 'BRANCH_MEMBER': return b.members!.has(x);
+    case 'BRANCH_LEQ':
+      return x <= b.threshold;
+    case 'BRANCH_LT':
+      return x < b.threshold;
+    case 'BRANCH_GTE':
+      return x >= b.threshold;
+    case 'BRANCH_GT':
+      return x > b.threshold;
+    case 'BRANCH_EQ':
+      return x === b.threshold;
+    case 'BRANCH_NEQ':
+      return x !== b.threshold;
+    case 'BRANCH_MEMBER':
+      return b.members!.has(x);
   }
 };
 
@@ -78,7 +90,12 @@ export const aggregates = ['SUM', 'AVERAGE', 'MIN', 'MAX'] as const;
 export type Aggregate = (typeof aggregates)[number];
 
 /** Outputs of one row before base values and post transform; an output no leaf adds to is 0. `voted` tells which ones any did. */
-export const predictRow = (forest: Forest, row: Float64Array, targets: number, aggregate: Aggregate): { scores: number[]; voted: boolean[] } => {
+export const predictRow = (
+  forest: Forest,
+  row: Float64Array,
+  targets: number,
+  aggregate: Aggregate,
+): { scores: number[]; voted: boolean[] } => {
   const scores = new Array<number>(targets).fill(0);
   const voted = new Array<boolean>(targets).fill(false);
   for (const root of forest.roots) {

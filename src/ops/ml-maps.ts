@@ -2,7 +2,19 @@
 import { dtypeInfo, type DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { describeValue, MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
-import { bigInt, float, flag, int, oneOf, optionalBigInts, optionalFloats, optionalStrings, optionalTensor, string, type AttrSpec } from './attrs.ts';
+import {
+  bigInt,
+  float,
+  flag,
+  int,
+  oneOf,
+  optionalBigInts,
+  optionalFloats,
+  optionalStrings,
+  optionalTensor,
+  string,
+  type AttrSpec,
+} from './attrs.ts';
 import { anyValue, defineOp, type AttrValues } from './define.ts';
 import { featureTypes, labelsOf, rowShape } from './ml-scores.ts';
 import { shapeError, showShape, valueError } from './util.ts';
@@ -12,9 +24,18 @@ type Element = number | bigint | boolean | string;
 const wrong = (reason: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', reason);
 
 const encoderAttrs = {
-  default_float: float(-0), default_int64: bigInt(-1n), default_string: string('_Unused'), default_tensor: optionalTensor(),
-  keys_floats: optionalFloats(), keys_int64s: optionalBigInts(), keys_strings: optionalStrings(), keys_tensor: optionalTensor(),
-  values_floats: optionalFloats(), values_int64s: optionalBigInts(), values_strings: optionalStrings(), values_tensor: optionalTensor(),
+  default_float: float(-0),
+  default_int64: bigInt(-1n),
+  default_string: string('_Unused'),
+  default_tensor: optionalTensor(),
+  keys_floats: optionalFloats(),
+  keys_int64s: optionalBigInts(),
+  keys_strings: optionalStrings(),
+  keys_tensor: optionalTensor(),
+  values_floats: optionalFloats(),
+  values_int64s: optionalBigInts(),
+  values_strings: optionalStrings(),
+  values_tensor: optionalTensor(),
 } satisfies Record<string, AttrSpec<unknown>>;
 type EncoderAttrs = AttrValues<typeof encoderAttrs>;
 
@@ -22,17 +43,24 @@ type EncoderAttrs = AttrValues<typeof encoderAttrs>;
 const listOf = (attrs: EncoderAttrs, side: 'keys' | 'values'): { dtype: DType; items: readonly Element[] } => {
   const tensor = attrs[`${side}_tensor`];
   const candidates: readonly [DType, readonly Element[] | undefined][] = [
-    ['float32', attrs[`${side}_floats`]], ['int64', attrs[`${side}_int64s`]], ['string', attrs[`${side}_strings`]], [tensor?.dtype ?? 'float32', tensor?.toValues()],
+    ['float32', attrs[`${side}_floats`]],
+    ['int64', attrs[`${side}_int64s`]],
+    ['string', attrs[`${side}_strings`]],
+    [tensor?.dtype ?? 'float32', tensor?.toValues()],
   ];
   const given = candidates.filter(([, items]) => items !== undefined);
-  if (given.length !== 1) throw wrong(`${given.length} of the attributes ${side}_floats, ${side}_int64s, ${side}_strings and ${side}_tensor are given, it must be one`);
+  if (given.length !== 1)
+    throw wrong(
+      `${given.length} of the attributes ${side}_floats, ${side}_int64s, ${side}_strings and ${side}_tensor are given, it must be one`,
+    );
   return { dtype: given[0]![0], items: given[0]![1]! };
 };
 
 /** Output for keys that are not in the list. */
 const defaultOf = ({ default_tensor: tensor, default_float, default_int64, default_string }: EncoderAttrs, dtype: DType): Element => {
   if (tensor) {
-    if (tensor.dtype !== dtype || tensor.size !== 1) throw wrong(`'default_tensor' is ${describeValue(tensor)}, it must be one value of ${dtype}`);
+    if (tensor.dtype !== dtype || tensor.size !== 1)
+      throw wrong(`'default_tensor' is ${describeValue(tensor)}, it must be one value of ${dtype}`);
     return tensor.toValues()[0]!;
   }
   if (dtype === 'string') return default_string;
@@ -41,7 +69,9 @@ const defaultOf = ({ default_tensor: tensor, default_float, default_int64, defau
 
 /** NaN is found under a NaN key; of equal keys the last counts. */
 export const LabelEncoder = defineOp({
-  name: 'LabelEncoder', domain, since: 2,
+  name: 'LabelEncoder',
+  domain,
+  since: 2,
   inputs: { X: ['string', 'int64', 'float32', 'int32', 'int16', 'float64'] },
   outputs: { Y: ({ attrs }) => listOf(attrs, 'values').dtype },
   attrs: encoderAttrs,
@@ -52,24 +82,39 @@ export const LabelEncoder = defineOp({
     if (keys.items.length !== values.items.length) throw wrong(`there are ${keys.items.length} keys and ${values.items.length} values`);
     const table = new Map(keys.items.map((key, i) => [key, values.items[i]!]));
     const missing = defaultOf(attrs, values.dtype);
-    return Tensor.from(values.dtype, X.dims, X.toValues().map((x) => table.get(x) ?? missing));
+    return Tensor.from(
+      values.dtype,
+      X.dims,
+      X.toValues().map((x) => table.get(x) ?? missing),
+    );
   },
 });
 
 export const CategoryMapper = defineOp({
-  name: 'CategoryMapper', domain, since: 1,
+  name: 'CategoryMapper',
+  domain,
+  since: 1,
   inputs: { X: ['string', 'int64'] },
   outputs: { Y: ({ dtype }) => (dtype('X') === 'string' ? 'int64' : dtype('X') && 'string') },
   attrs: { cats_int64s: optionalBigInts(), cats_strings: optionalStrings(), default_int64: bigInt(-1n), default_string: string('_Unused') },
   shapes: ({ X }) => [X.shape],
   host: ({ X }, { cats_int64s = [], cats_strings = [], default_int64, default_string }) => {
-    if (cats_int64s.length !== cats_strings.length) throw wrong(`there are ${cats_int64s.length} integers and ${cats_strings.length} strings in the map`);
+    if (cats_int64s.length !== cats_strings.length)
+      throw wrong(`there are ${cats_int64s.length} integers and ${cats_strings.length} strings in the map`);
     if (X.dtype === 'string') {
       const table = new Map(cats_strings.map((s, i) => [s, cats_int64s[i]!]));
-      return Tensor.from('int64', X.dims, (X.data as string[]).map((s) => table.get(s) ?? default_int64));
+      return Tensor.from(
+        'int64',
+        X.dims,
+        (X.data as string[]).map((s) => table.get(s) ?? default_int64),
+      );
     }
     const table = new Map(cats_int64s.map((n, i) => [n, cats_strings[i]!]));
-    return Tensor.from('string', X.dims, Array.from(X.data as BigInt64Array, (n) => table.get(n) ?? default_string));
+    return Tensor.from(
+      'string',
+      X.dims,
+      Array.from(X.data as BigInt64Array, (n) => table.get(n) ?? default_string),
+    );
   },
 });
 
@@ -80,14 +125,18 @@ const asCategory = (x: Element): bigint | string | undefined => {
 };
 
 export const OneHotEncoder = defineOp({
-  name: 'OneHotEncoder', domain, since: 1,
-  inputs: { X: [...featureTypes, 'string'] }, outputs: { Y: 'float32' },
+  name: 'OneHotEncoder',
+  domain,
+  since: 1,
+  inputs: { X: [...featureTypes, 'string'] },
+  outputs: { Y: 'float32' },
   attrs: { cats_int64s: optionalBigInts(), cats_strings: optionalStrings(), zeros: flag(true) },
   shapes: ({ X }, { cats_int64s, cats_strings }) => [[...X.shape, labelsOf(cats_int64s, cats_strings).values.length]],
   host: ({ X }, { cats_int64s, cats_strings, zeros }) => {
     const { values, dtype } = labelsOf(cats_int64s, cats_strings);
     if (values.length === 0) throw wrong("one of the attributes 'cats_int64s' and 'cats_strings' must list the categories");
-    if ((dtype === 'string') !== (X.dtype === 'string')) throw new FlagosError('FLAGOS_E_DTYPE', `input 'X' is ${X.dtype}, the categories are ${dtype}`);
+    if ((dtype === 'string') !== (X.dtype === 'string'))
+      throw new FlagosError('FLAGOS_E_DTYPE', `input 'X' is ${X.dtype}, the categories are ${dtype}`);
     const table = new Map(values.map((v, i) => [v, i]));
     const result = Tensor.zeros('float32', [...X.dims, values.length]);
     const out = result.data as Float32Array;
@@ -110,7 +159,10 @@ const entriesOf = (value: Value): ReadonlyMap<bigint | string, Value> => {
 /** The one element a map's value holds. */
 const elementOf = (value: Value): { dtype: DType; element: Element } => {
   if (value instanceof Tensor && value.size === 1) return { dtype: value.dtype, element: value.toValues()[0]! };
-  throw new FlagosError('FLAGOS_E_DTYPE', `the values of the map must be single elements, one is ${value === null ? 'an' : 'a'} ${describeValue(value)}`);
+  throw new FlagosError(
+    'FLAGOS_E_DTYPE',
+    `the values of the map must be single elements, one is ${value === null ? 'an' : 'a'} ${describeValue(value)}`,
+  );
 };
 
 const castTypes = { TO_FLOAT: 'float32', TO_STRING: 'string', TO_INT64: 'int64' } as const satisfies Record<string, DType>;
@@ -126,8 +178,11 @@ const castElement = (x: Element, dtype: DType): Element => {
 
 /** Values of a map by ascending key, as one row; SPARSE puts each at the position its key says. */
 export const CastMap = defineOp({
-  name: 'CastMap', domain, since: 1,
-  inputs: { X: anyValue() }, outputs: { Y: ({ attrs }) => castTypes[attrs.cast_to] },
+  name: 'CastMap',
+  domain,
+  since: 1,
+  inputs: { X: anyValue() },
+  outputs: { Y: ({ attrs }) => castTypes[attrs.cast_to] },
   attrs: { cast_to: oneOf('TO_FLOAT', 'TO_STRING', 'TO_INT64'), map_form: oneOf('DENSE', 'SPARSE'), max_map: int(1) },
   host: ({ X }, { cast_to, map_form, max_map }) => {
     const dtype = castTypes[cast_to];
@@ -152,8 +207,11 @@ export const CastMap = defineOp({
 
 /** The value of each word of a vocabulary, the type's zero where the map has none. */
 export const DictVectorizer = defineOp({
-  name: 'DictVectorizer', domain, since: 1,
-  inputs: { X: anyValue() }, outputs: { Y: () => undefined },
+  name: 'DictVectorizer',
+  domain,
+  since: 1,
+  inputs: { X: anyValue() },
+  outputs: { Y: () => undefined },
   attrs: { int64_vocabulary: optionalBigInts(), string_vocabulary: optionalStrings() },
   host: ({ X }, { int64_vocabulary, string_vocabulary }) => {
     const { values: words } = labelsOf(int64_vocabulary, string_vocabulary);
@@ -164,21 +222,33 @@ export const DictVectorizer = defineOp({
     // An empty map does not say the type of its values; float32 is what maps of this op most often hold.
     const dtype = first === undefined ? 'float32' : elementOf(first).dtype;
     const zero = dtype === 'string' ? '' : 0;
-    return Tensor.from(dtype, [words.length], words.map((w) => (entries.has(w) ? elementOf(entries.get(w)!).element : zero)));
+    return Tensor.from(
+      dtype,
+      [words.length],
+      words.map((w) => (entries.has(w) ? elementOf(entries.get(w)!).element : zero)),
+    );
   },
 });
 
 /** One map for each row, from labels to the row's values. */
 export const ZipMap = defineOp({
-  name: 'ZipMap', domain, since: 1,
-  inputs: { X: ['float32'] }, outputs: { Z: () => undefined },
+  name: 'ZipMap',
+  domain,
+  since: 1,
+  inputs: { X: ['float32'] },
+  outputs: { Z: () => undefined },
   attrs: { classlabels_int64s: optionalBigInts(), classlabels_strings: optionalStrings() },
   host: ({ X }, { classlabels_int64s, classlabels_strings }) => {
     const { values: labels } = labelsOf(classlabels_int64s, classlabels_strings);
     const [rows, columns] = rowShape(X.dims);
-    if (columns !== labels.length) throw shapeError(`'X' has shape ${showShape(X.dims)}, it must have a column for each of the ${labels.length} labels`);
+    if (columns !== labels.length)
+      throw shapeError(`'X' has shape ${showShape(X.dims)}, it must have a column for each of the ${labels.length} labels`);
     const numbers = X.toNumbers();
-    return new Sequence(Array.from({ length: rows }, (_, r) =>
-      new MapValue(new Map(labels.map((label, c) => [label, Tensor.scalar('float32', numbers[r * columns + c]!)])))));
+    return new Sequence(
+      Array.from(
+        { length: rows },
+        (_, r) => new MapValue(new Map(labels.map((label, c) => [label, Tensor.scalar('float32', numbers[r * columns + c]!)]))),
+      ),
+    );
   },
 });

@@ -42,11 +42,16 @@ const softmaxZero = (scores: readonly number[]): number[] => {
 /** The scores of one example after a post transform. */
 export const transformScores = (scores: readonly number[], transform: PostTransform): readonly number[] => {
   switch (transform) {
-    case 'NONE': return scores;
-    case 'LOGISTIC': return scores.map(logistic);
-    case 'PROBIT': return scores.map(probit);
-    case 'SOFTMAX': return softmax(scores);
-    case 'SOFTMAX_ZERO': return softmaxZero(scores);
+    case 'NONE':
+      return scores;
+    case 'LOGISTIC':
+      return scores.map(logistic);
+    case 'PROBIT':
+      return scores.map(probit);
+    case 'SOFTMAX':
+      return softmax(scores);
+    case 'SOFTMAX_ZERO':
+      return softmaxZero(scores);
   }
 };
 
@@ -62,7 +67,8 @@ export interface Labels {
 /** @throws FLAGOS_E_ATTRIBUTE unless exactly one kind of label is given. */
 export const labelsOf = (ints: readonly bigint[] | undefined, strings: readonly string[] | undefined): Labels => {
   const some = [ints, strings].filter((l) => l !== undefined && l.length > 0);
-  if (some.length > 1) throw new FlagosError('FLAGOS_E_ATTRIBUTE', 'class labels are given as integers and as strings, only one is allowed');
+  if (some.length > 1)
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', 'class labels are given as integers and as strings, only one is allowed');
   return strings && strings.length > 0 ? { dtype: 'string', values: strings } : { dtype: 'int64', values: ints ?? [] };
 };
 
@@ -86,7 +92,8 @@ export const rowsOf = (x: Tensor): Float64Array[] => {
 };
 
 /** Rows of equal length as a tensor [rows, width]. */
-export const fromRows = (rows: readonly (readonly number[])[], width: number, dtype: DType = 'float32'): Tensor => Tensor.from(dtype, [rows.length, width], rows.flat());
+export const fromRows = (rows: readonly (readonly number[])[], width: number, dtype: DType = 'float32'): Tensor =>
+  Tensor.from(dtype, [rows.length, width], rows.flat());
 
 /** Σ a·b over `a`, the other read from `start`. */
 export const dot = (a: ArrayLike<number>, b: ArrayLike<number>, start = 0): number => {
@@ -97,5 +104,6 @@ export const dot = (a: ArrayLike<number>, b: ArrayLike<number>, start = 0): numb
 
 /** @throws FLAGOS_E_ATTRIBUTE if a list attribute has another length than needed. */
 export const expectLength = (list: ArrayLike<unknown> | undefined, length: number, name: string): void => {
-  if ((list?.length ?? 0) !== length) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute '${name}' has ${list?.length ?? 0} entries, it must have ${length}`);
+  if ((list?.length ?? 0) !== length)
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute '${name}' has ${list?.length ?? 0} entries, it must have ${length}`);
 };

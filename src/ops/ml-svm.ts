@@ -7,7 +7,20 @@ import { FlagosError } from '../core/errors.ts';
 import { Tensor } from '../core/tensor.ts';
 import { flag, int, oneOf, optionalBigInts, optionalFloats, optionalInts, optionalStrings, type AttrSpec } from './attrs.ts';
 import { contraction, defineOp, type AttrValues } from './define.ts';
-import { argmax, dot, expectLength, featureTypes, fromRows, labelsOf, logistic, postTransform, rowShape, rowsOf, transformScores, twoLabels } from './ml-scores.ts';
+import {
+  argmax,
+  dot,
+  expectLength,
+  featureTypes,
+  fromRows,
+  labelsOf,
+  logistic,
+  postTransform,
+  rowShape,
+  rowsOf,
+  transformScores,
+  twoLabels,
+} from './ml-scores.ts';
 
 const domain = 'ai.onnx.ml';
 const kernels = ['LINEAR', 'POLY', 'RBF', 'SIGMOID'] as const;
@@ -18,19 +31,33 @@ const kernelOf = (type: (typeof kernels)[number], params: readonly number[] | un
   if (params && params.length > 0) expectLength(params, 3, 'kernel_params');
   const [gamma = 0, coef0 = 0, degree = 0] = params ?? [];
   switch (type) {
-    case 'LINEAR': return dot;
-    case 'POLY': return (x, v, s) => (gamma * dot(x, v, s) + coef0) ** Math.trunc(degree);
-    case 'SIGMOID': return (x, v, s) => Math.tanh(gamma * dot(x, v, s) + coef0);
-    case 'RBF': return (x, v, s) => Math.exp(-gamma * x.reduce((sum, xi, i) => sum + (xi - v[s + i]!) ** 2, 0));
+    case 'LINEAR':
+      return dot;
+    case 'POLY':
+      return (x, v, s) => (gamma * dot(x, v, s) + coef0) ** Math.trunc(degree);
+    case 'SIGMOID':
+      return (x, v, s) => Math.tanh(gamma * dot(x, v, s) + coef0);
+    case 'RBF':
+      return (x, v, s) => Math.exp(-gamma * x.reduce((sum, xi, i) => sum + (xi - v[s + i]!) ** 2, 0));
   }
 };
 
 export const SVMRegressor = defineOp({
-  name: 'SVMRegressor', domain, since: 1, accuracy: contraction,
-  inputs: { X: featureTypes }, outputs: { Y: 'float32' },
+  name: 'SVMRegressor',
+  domain,
+  since: 1,
+  accuracy: contraction,
+  inputs: { X: featureTypes },
+  outputs: { Y: 'float32' },
   attrs: {
-    coefficients: optionalFloats(), kernel_params: optionalFloats(), kernel_type: oneOf(...kernels), n_supports: int(0), one_class: flag(false),
-    post_transform: postTransform(), rho: optionalFloats(), support_vectors: optionalFloats(),
+    coefficients: optionalFloats(),
+    kernel_params: optionalFloats(),
+    kernel_type: oneOf(...kernels),
+    n_supports: int(0),
+    one_class: flag(false),
+    post_transform: postTransform(),
+    rho: optionalFloats(),
+    support_vectors: optionalFloats(),
   },
   shapes: ({ X }) => [[rowShape(X.shape)[0], 1]],
   host: ({ X }, { coefficients = [], kernel_params, kernel_type, n_supports, one_class, post_transform, rho, support_vectors = [] }) => {
@@ -43,17 +70,28 @@ export const SVMRegressor = defineOp({
       if (n_supports <= 0) return dot(row, coefficients) + rho![0]!;
       return coefficients.reduce((sum, c, j) => sum + c * kernel(row, support_vectors, j * features), 0) + rho![0]!;
     };
-    return fromRows(rowsOf(X).map((row) => {
-      const score = predict(row);
-      return [...transformScores([one_class ? (score > 0 ? 1 : -1) : score], post_transform)];
-    }), 1);
+    return fromRows(
+      rowsOf(X).map((row) => {
+        const score = predict(row);
+        return [...transformScores([one_class ? (score > 0 ? 1 : -1) : score], post_transform)];
+      }),
+      1,
+    );
   },
 });
 
 const classifierAttrs = {
-  classlabels_ints: optionalBigInts(), classlabels_strings: optionalStrings(), coefficients: optionalFloats(),
-  kernel_params: optionalFloats(), kernel_type: oneOf(...kernels), post_transform: postTransform(), prob_a: optionalFloats(), prob_b: optionalFloats(),
-  rho: optionalFloats(), support_vectors: optionalFloats(), vectors_per_class: optionalInts(),
+  classlabels_ints: optionalBigInts(),
+  classlabels_strings: optionalStrings(),
+  coefficients: optionalFloats(),
+  kernel_params: optionalFloats(),
+  kernel_type: oneOf(...kernels),
+  post_transform: postTransform(),
+  prob_a: optionalFloats(),
+  prob_b: optionalFloats(),
+  rho: optionalFloats(),
+  support_vectors: optionalFloats(),
+  vectors_per_class: optionalInts(),
 } satisfies Record<string, AttrSpec<unknown>>;
 type ClassifierAttrs = AttrValues<typeof classifierAttrs>;
 
@@ -83,7 +121,8 @@ const checkMachine = ({ classes, vectors, probabilities }: Machine, attrs: Class
   }
   if (classes < 2) throw new FlagosError('FLAGOS_E_ATTRIBUTE', 'a machine of support vectors needs two class labels or more');
   expectLength(attrs.vectors_per_class, classes, 'vectors_per_class');
-  if (attrs.vectors_per_class!.some((n) => n < 0)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', "attribute 'vectors_per_class' holds a negative number");
+  if (attrs.vectors_per_class!.some((n) => n < 0))
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', "attribute 'vectors_per_class' holds a negative number");
   expectLength(attrs.coefficients, (classes - 1) * vectors, 'coefficients');
   expectLength(attrs.support_vectors, vectors * features, 'support_vectors');
   expectLength(attrs.rho, pairs, 'rho');
@@ -94,7 +133,12 @@ const checkMachine = ({ classes, vectors, probabilities }: Machine, attrs: Class
 };
 
 /** One decision value for each pair of classes i < j (positive: i), and the votes they make. */
-const decide = ({ classes, vectors }: Machine, attrs: ClassifierAttrs, kernel: Kernel, row: Float64Array): { decisions: number[]; votes: number[] } => {
+const decide = (
+  { classes, vectors }: Machine,
+  attrs: ClassifierAttrs,
+  kernel: Kernel,
+  row: Float64Array,
+): { decisions: number[]; votes: number[] } => {
   const { coefficients, rho, support_vectors, vectors_per_class } = attrs;
   const similar = Array.from({ length: vectors }, (_, k) => kernel(row, support_vectors!, k * row.length));
   const starts = vectors_per_class!.reduce<number[]>((at, n) => [...at, at[at.length - 1]! + n], [0]);
@@ -118,7 +162,9 @@ const decide = ({ classes, vectors }: Machine, attrs: ClassifierAttrs, kernel: K
 /** Class probabilities from those of the pairs: `r[i][j]` is how probable i is if it is i or j. */
 const couple = (r: readonly (readonly number[])[]): number[] => {
   const k = r.length;
-  const q = r.map((ri, i) => ri.map((_, j) => (i === j ? r.reduce((s, rj, m) => (m === i ? s : s + rj[i]! ** 2), 0) : -r[j]![i]! * r[i]![j]!)));
+  const q = r.map((ri, i) =>
+    ri.map((_, j) => (i === j ? r.reduce((s, rj, m) => (m === i ? s : s + rj[i]! ** 2), 0) : -r[j]![i]! * r[i]![j]!)),
+  );
   const p = new Array<number>(k).fill(1 / k);
   for (let round = 0; round < Math.max(100, k); round++) {
     const qp = q.map((row) => dot(row, p));
@@ -156,7 +202,10 @@ const writtenWidth = (machine: Machine, attrs: ClassifierAttrs): number =>
 
 /** Class by votes (largest score for a linear machine); scores are probabilities, decision values of all pairs, or linear scores. */
 export const SVMClassifier = defineOp({
-  name: 'SVMClassifier', domain, since: 1, accuracy: contraction,
+  name: 'SVMClassifier',
+  domain,
+  since: 1,
+  accuracy: contraction,
   inputs: { X: featureTypes },
   outputs: { Y: ({ attrs }) => labelsOf(attrs.classlabels_ints, attrs.classlabels_strings).dtype, Z: 'float32' },
   attrs: classifierAttrs,

@@ -1,31 +1,80 @@
 /** TreeEnsembleClassifier and TreeEnsembleRegressor: forests whose nodes, leaves among them, are named by tree and node number. */
 import type { DType } from '../core/dtype.ts';
 import { Tensor } from '../core/tensor.ts';
-import { oneOf, optionalBigInts, optionalFloats, optionalInt, optionalInts, optionalStrings, optionalTensor, type AttrSpec } from './attrs.ts';
+import {
+  oneOf,
+  optionalBigInts,
+  optionalFloats,
+  optionalInt,
+  optionalInts,
+  optionalStrings,
+  optionalTensor,
+  type AttrSpec,
+} from './attrs.ts';
 import { contraction, defineOp, type AttrValues } from './define.ts';
-import { aggregates, badTree, branchModes, checkForest, leaf, predictRow, type Branch, type BranchMode, type Forest, type Vote } from './ml-forest.ts';
-import { argmax, expectLength, featureTypes, fromRows, labelsOf, postTransform, rowShape, rowsOf, transformScores, twoLabels, type PostTransform } from './ml-scores.ts';
+import {
+  aggregates,
+  badTree,
+  branchModes,
+  checkForest,
+  leaf,
+  predictRow,
+  type Branch,
+  type BranchMode,
+  type Forest,
+  type Vote,
+} from './ml-forest.ts';
+import {
+  argmax,
+  expectLength,
+  featureTypes,
+  fromRows,
+  labelsOf,
+  postTransform,
+  rowShape,
+  rowsOf,
+  transformScores,
+  twoLabels,
+  type PostTransform,
+} from './ml-scores.ts';
 
 const domain = 'ai.onnx.ml';
 
 const nodeAttrs = {
-  base_values: optionalFloats(), base_values_as_tensor: optionalTensor(),
-  nodes_falsenodeids: optionalInts(), nodes_featureids: optionalInts(), nodes_hitrates: optionalFloats(), nodes_hitrates_as_tensor: optionalTensor(),
-  nodes_missing_value_tracks_true: optionalInts(), nodes_modes: optionalStrings(), nodes_nodeids: optionalInts(), nodes_treeids: optionalInts(),
-  nodes_truenodeids: optionalInts(), nodes_values: optionalFloats(), nodes_values_as_tensor: optionalTensor(), post_transform: postTransform(),
+  base_values: optionalFloats(),
+  base_values_as_tensor: optionalTensor(),
+  nodes_falsenodeids: optionalInts(),
+  nodes_featureids: optionalInts(),
+  nodes_hitrates: optionalFloats(),
+  nodes_hitrates_as_tensor: optionalTensor(),
+  nodes_missing_value_tracks_true: optionalInts(),
+  nodes_modes: optionalStrings(),
+  nodes_nodeids: optionalInts(),
+  nodes_treeids: optionalInts(),
+  nodes_truenodeids: optionalInts(),
+  nodes_values: optionalFloats(),
+  nodes_values_as_tensor: optionalTensor(),
+  post_transform: postTransform(),
 } satisfies Record<string, AttrSpec<unknown>>;
 type NodeAttrs = AttrValues<typeof nodeAttrs>;
 
 /** A list of floats, or of doubles as a tensor. */
-const numbersOf = (floats: readonly number[] | undefined, tensor: Tensor | undefined): ArrayLike<number> | undefined => tensor?.toNumbers() ?? floats;
+const numbersOf = (floats: readonly number[] | undefined, tensor: Tensor | undefined): ArrayLike<number> | undefined =>
+  tensor?.toNumbers() ?? floats;
 
-interface Votes { readonly trees: readonly number[]; readonly nodes: readonly number[]; readonly targets: readonly number[]; readonly weights: ArrayLike<number> }
+interface Votes {
+  readonly trees: readonly number[];
+  readonly nodes: readonly number[];
+  readonly targets: readonly number[];
+  readonly weights: ArrayLike<number>;
+}
 
 /** @throws FLAGOS_E_ATTRIBUTE if the arrays do not fit together. */
 const readForest = (attrs: NodeAttrs, votes: Votes): Forest => {
   const { nodes_treeids: trees = [], nodes_nodeids: ids = [], nodes_modes: modes = [], nodes_missing_value_tracks_true: missing } = attrs;
   const values = numbersOf(attrs.nodes_values, attrs.nodes_values_as_tensor);
-  for (const name of ['nodes_nodeids', 'nodes_featureids', 'nodes_truenodeids', 'nodes_falsenodeids', 'nodes_modes'] as const) expectLength(attrs[name], trees.length, name);
+  for (const name of ['nodes_nodeids', 'nodes_featureids', 'nodes_truenodeids', 'nodes_falsenodeids', 'nodes_modes'] as const)
+    expectLength(attrs[name], trees.length, name);
   expectLength(values, trees.length, 'nodes_values');
   if (missing && missing.length > 0) expectLength(missing, trees.length, 'nodes_missing_value_tracks_true');
   for (const list of [votes.nodes, votes.targets, votes.weights]) expectLength(list, votes.trees.length, 'target_* or class_*');
@@ -50,10 +99,15 @@ const readForest = (attrs: NodeAttrs, votes: Votes): Forest => {
   };
   const branches = inner.map((i): Branch => {
     const mode = modes[i] as BranchMode;
-    if (!branchModes.includes(mode) || mode === 'BRANCH_MEMBER') throw badTree(`'nodes_modes' holds '${mode}', it must be LEAF or one of ${branchModes.slice(0, -1).join(', ')}`);
+    if (!branchModes.includes(mode) || mode === 'BRANCH_MEMBER')
+      throw badTree(`'nodes_modes' holds '${mode}', it must be LEAF or one of ${branchModes.slice(0, -1).join(', ')}`);
     return {
-      mode, feature: attrs.nodes_featureids![i]!, threshold: values![i]!, missingIsTrue: missing?.[i] === 1,
-      whenTrue: find(trees[i]!, attrs.nodes_truenodeids![i]!), whenFalse: find(trees[i]!, attrs.nodes_falsenodeids![i]!),
+      mode,
+      feature: attrs.nodes_featureids![i]!,
+      threshold: values![i]!,
+      missingIsTrue: missing?.[i] === 1,
+      whenTrue: find(trees[i]!, attrs.nodes_truenodeids![i]!),
+      whenFalse: find(trees[i]!, attrs.nodes_falsenodeids![i]!),
     };
   });
   const leaves: Vote[][] = Array.from({ length: leafCount }, () => []);
@@ -65,33 +119,59 @@ const readForest = (attrs: NodeAttrs, votes: Votes): Forest => {
   return { branches, roots: [...roots.values()], leaves };
 };
 
-const targetsOf = ({ n_targets, target_ids }: { readonly n_targets?: number | undefined; readonly target_ids?: readonly number[] | undefined }): number => {
+const targetsOf = ({
+  n_targets,
+  target_ids,
+}: {
+  readonly n_targets?: number | undefined;
+  readonly target_ids?: readonly number[] | undefined;
+}): number => {
   const count = n_targets ?? (target_ids ?? []).reduce((a, b) => Math.max(a, b), 0) + 1;
   if (count < 1) throw badTree(`attribute 'n_targets' is ${count}, it must be at least 1`);
   return count;
 };
 
 export const TreeEnsembleRegressor = defineOp({
-  name: 'TreeEnsembleRegressor', domain, since: 1, accuracy: contraction,
-  inputs: { X: featureTypes }, outputs: { Y: 'float32' },
+  name: 'TreeEnsembleRegressor',
+  domain,
+  since: 1,
+  accuracy: contraction,
+  inputs: { X: featureTypes },
+  outputs: { Y: 'float32' },
   attrs: {
-    ...nodeAttrs, aggregate_function: oneOf(...aggregates), n_targets: optionalInt(), target_ids: optionalInts(), target_nodeids: optionalInts(),
-    target_treeids: optionalInts(), target_weights: optionalFloats(), target_weights_as_tensor: optionalTensor(),
+    ...nodeAttrs,
+    aggregate_function: oneOf(...aggregates),
+    n_targets: optionalInt(),
+    target_ids: optionalInts(),
+    target_nodeids: optionalInts(),
+    target_treeids: optionalInts(),
+    target_weights: optionalFloats(),
+    target_weights_as_tensor: optionalTensor(),
   },
   shapes: ({ X }, attrs) => [[rowShape(X.shape)[0], targetsOf(attrs)]],
   host: ({ X }, attrs) => {
     const targets = targetsOf(attrs);
     const forest = readForest(attrs, {
-      trees: attrs.target_treeids ?? [], nodes: attrs.target_nodeids ?? [], targets: attrs.target_ids ?? [],
+      trees: attrs.target_treeids ?? [],
+      nodes: attrs.target_nodeids ?? [],
+      targets: attrs.target_ids ?? [],
       weights: numbersOf(attrs.target_weights, attrs.target_weights_as_tensor) ?? [],
     });
     checkForest(forest, rowShape(X.dims)[1], targets);
     const base = numbersOf(attrs.base_values, attrs.base_values_as_tensor);
     if (base && base.length > 0) expectLength(base, targets, 'base_values');
-    return fromRows(rowsOf(X).map((row) => {
-      const { scores } = predictRow(forest, row, targets, attrs.aggregate_function);
-      return [...transformScores(scores.map((s, t) => s + (base?.[t] ?? 0)), attrs.post_transform)];
-    }), targets);
+    return fromRows(
+      rowsOf(X).map((row) => {
+        const { scores } = predictRow(forest, row, targets, attrs.aggregate_function);
+        return [
+          ...transformScores(
+            scores.map((s, t) => s + (base?.[t] ?? 0)),
+            attrs.post_transform,
+          ),
+        ];
+      }),
+      targets,
+    );
   },
 });
 
@@ -102,28 +182,56 @@ export const TreeEnsembleRegressor = defineOp({
 const binaryScores = (s: number, probability: boolean, transform: PostTransform): number[] =>
   probability || transform === 'PROBIT' ? [1 - s, s] : [-s, s];
 
-interface Ballot { readonly classes: number; readonly binary: boolean; readonly labels: readonly (bigint | string)[]; readonly dtype: DType }
+interface Ballot {
+  readonly classes: number;
+  readonly binary: boolean;
+  readonly labels: readonly (bigint | string)[];
+  readonly dtype: DType;
+}
 
-const ballotOf = (attrs: { readonly class_ids?: readonly number[] | undefined; readonly classlabels_int64s?: readonly bigint[] | undefined; readonly classlabels_strings?: readonly string[] | undefined }): Ballot => {
+const ballotOf = (attrs: {
+  readonly class_ids?: readonly number[] | undefined;
+  readonly classlabels_int64s?: readonly bigint[] | undefined;
+  readonly classlabels_strings?: readonly string[] | undefined;
+}): Ballot => {
   const labels = labelsOf(attrs.classlabels_int64s, attrs.classlabels_strings);
   const binary = labels.values.length <= 2 && new Set(attrs.class_ids).size === 1;
-  return { classes: Math.max(labels.values.length, binary ? 2 : 1), binary, labels: binary ? twoLabels(labels) : labels.values, dtype: labels.dtype };
+  return {
+    classes: Math.max(labels.values.length, binary ? 2 : 1),
+    binary,
+    labels: binary ? twoLabels(labels) : labels.values,
+    dtype: labels.dtype,
+  };
 };
 
 /** The label is that of the largest score as written. With one label (or none) and votes for one class, the answers are that label and 0 (or ''). */
 export const TreeEnsembleClassifier = defineOp({
-  name: 'TreeEnsembleClassifier', domain, since: 1, accuracy: contraction,
+  name: 'TreeEnsembleClassifier',
+  domain,
+  since: 1,
+  accuracy: contraction,
   inputs: { X: featureTypes },
   outputs: { Y: ({ attrs }) => labelsOf(attrs.classlabels_int64s, attrs.classlabels_strings).dtype, Z: 'float32' },
   attrs: {
-    ...nodeAttrs, class_ids: optionalInts(), class_nodeids: optionalInts(), class_treeids: optionalInts(), class_weights: optionalFloats(),
-    class_weights_as_tensor: optionalTensor(), classlabels_int64s: optionalBigInts(), classlabels_strings: optionalStrings(),
+    ...nodeAttrs,
+    class_ids: optionalInts(),
+    class_nodeids: optionalInts(),
+    class_treeids: optionalInts(),
+    class_weights: optionalFloats(),
+    class_weights_as_tensor: optionalTensor(),
+    classlabels_int64s: optionalBigInts(),
+    classlabels_strings: optionalStrings(),
   },
   shapes: ({ X }, attrs) => [[rowShape(X.shape)[0]], [rowShape(X.shape)[0], ballotOf(attrs).classes]],
   host: ({ X }, attrs) => {
     const { classes, binary, labels, dtype } = ballotOf(attrs);
     const weights = numbersOf(attrs.class_weights, attrs.class_weights_as_tensor) ?? [];
-    const forest = readForest(attrs, { trees: attrs.class_treeids ?? [], nodes: attrs.class_nodeids ?? [], targets: attrs.class_ids ?? [], weights });
+    const forest = readForest(attrs, {
+      trees: attrs.class_treeids ?? [],
+      nodes: attrs.class_nodeids ?? [],
+      targets: attrs.class_ids ?? [],
+      weights,
+    });
     checkForest(forest, rowShape(X.dims)[1], classes);
     const base = numbersOf(attrs.base_values, attrs.base_values_as_tensor) ?? [];
     if (base.length > 0 && !(binary && base.length === 1)) expectLength(base, classes, 'base_values');
@@ -134,6 +242,13 @@ export const TreeEnsembleClassifier = defineOp({
       return binaryScores(sums[attrs.class_ids![0]!]! + (base[base.length - 1] ?? 0), probability, attrs.post_transform);
     });
     const written = scores.map((s) => [...transformScores(s, attrs.post_transform)]);
-    return [Tensor.from(dtype, [written.length], written.map((s) => labels[argmax(s)]!)), fromRows(written, classes)];
+    return [
+      Tensor.from(
+        dtype,
+        [written.length],
+        written.map((s) => labels[argmax(s)]!),
+      ),
+      fromRows(written, classes),
+    ];
   },
 });

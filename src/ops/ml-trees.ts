@@ -8,10 +8,22 @@ import { badTree, branchModes, checkForest, leaf, predictRow, type Aggregate, ty
 import { expectLength, fromRows, rowShape, rowsOf, transformScores, type PostTransform } from './ml-scores.ts';
 
 const attrSpecs = {
-  aggregate_function: int(1), leaf_targetids: requiredInts(), leaf_weights: requiredTensor(), membership_values: optionalTensor(), n_targets: optionalInt(),
-  nodes_falseleafs: requiredInts(), nodes_falsenodeids: requiredInts(), nodes_featureids: requiredInts(), nodes_hitrates: optionalTensor(),
-  nodes_missing_value_tracks_true: optionalInts(), nodes_modes: requiredTensor(), nodes_splits: requiredTensor(),
-  nodes_trueleafs: requiredInts(), nodes_truenodeids: requiredInts(), post_transform: int(0), tree_roots: requiredInts(),
+  aggregate_function: int(1),
+  leaf_targetids: requiredInts(),
+  leaf_weights: requiredTensor(),
+  membership_values: optionalTensor(),
+  n_targets: optionalInt(),
+  nodes_falseleafs: requiredInts(),
+  nodes_falsenodeids: requiredInts(),
+  nodes_featureids: requiredInts(),
+  nodes_hitrates: optionalTensor(),
+  nodes_missing_value_tracks_true: optionalInts(),
+  nodes_modes: requiredTensor(),
+  nodes_splits: requiredTensor(),
+  nodes_trueleafs: requiredInts(),
+  nodes_truenodeids: requiredInts(),
+  post_transform: int(0),
+  tree_roots: requiredInts(),
 } satisfies Record<string, AttrSpec<unknown>>;
 type Attrs = AttrValues<typeof attrSpecs>;
 
@@ -44,7 +56,8 @@ const readForest = (attrs: Attrs): Forest => {
   const weights = attrs.leaf_weights.toNumbers();
   const sets = memberSets(attrs.membership_values);
   const { nodes_missing_value_tracks_true: missing } = attrs;
-  for (const name of ['nodes_featureids', 'nodes_truenodeids', 'nodes_falsenodeids', 'nodes_trueleafs', 'nodes_falseleafs'] as const) expectLength(attrs[name], modes.length, name);
+  for (const name of ['nodes_featureids', 'nodes_truenodeids', 'nodes_falsenodeids', 'nodes_trueleafs', 'nodes_falseleafs'] as const)
+    expectLength(attrs[name], modes.length, name);
   expectLength(splits, modes.length, 'nodes_splits');
   if (missing) expectLength(missing, modes.length, 'nodes_missing_value_tracks_true');
   expectLength(weights, attrs.leaf_targetids.length, 'leaf_weights');
@@ -52,13 +65,18 @@ const readForest = (attrs: Attrs): Forest => {
   const branches = Array.from(modes, (number, i): Branch => {
     const mode = oneOfNumbered(branchModes, number, 'nodes_modes');
     const members = mode === 'BRANCH_MEMBER' ? sets[set++] : undefined;
-    if (mode === 'BRANCH_MEMBER' && !members) throw badTree(`'membership_values' holds ${sets.length} sets, more nodes than that test membership`);
+    if (mode === 'BRANCH_MEMBER' && !members)
+      throw badTree(`'membership_values' holds ${sets.length} sets, more nodes than that test membership`);
     const child = (isLeaf: number, id: number): number => {
       if (id < 0) throw badTree(`node ${i} has a child ${id}`);
       return isLeaf ? leaf(id) : id;
     };
     return {
-      mode, members, feature: attrs.nodes_featureids[i]!, threshold: splits[i]!, missingIsTrue: missing?.[i] === 1,
+      mode,
+      members,
+      feature: attrs.nodes_featureids[i]!,
+      threshold: splits[i]!,
+      missingIsTrue: missing?.[i] === 1,
       whenTrue: child(attrs.nodes_trueleafs[i]!, attrs.nodes_truenodeids[i]!),
       whenFalse: child(attrs.nodes_falseleafs[i]!, attrs.nodes_falsenodeids[i]!),
     };
@@ -76,17 +94,26 @@ const targetCount = ({ n_targets, leaf_targetids }: Attrs): number => {
 const types = ['float32', 'float64', 'float16'] as const satisfies readonly DType[];
 
 export const TreeEnsemble = defineOp({
-  name: 'TreeEnsemble', domain: 'ai.onnx.ml', since: 5, accuracy: contraction,
-  inputs: { X: types }, outputs: { Y: 'X' },
+  name: 'TreeEnsemble',
+  domain: 'ai.onnx.ml',
+  since: 5,
+  accuracy: contraction,
+  inputs: { X: types },
+  outputs: { Y: 'X' },
   attrs: attrSpecs,
   shapes: ({ X }, attrs) => [[rowShape(X.shape)[0], targetCount(attrs)]],
   host: ({ X }, attrs) => {
-    if (dtypeInfo(attrs.nodes_splits.dtype).kind !== 'float') throw new FlagosError('FLAGOS_E_DTYPE', `'nodes_splits' is ${attrs.nodes_splits.dtype}, it must be ${X.dtype} like 'X'`);
+    if (dtypeInfo(attrs.nodes_splits.dtype).kind !== 'float')
+      throw new FlagosError('FLAGOS_E_DTYPE', `'nodes_splits' is ${attrs.nodes_splits.dtype}, it must be ${X.dtype} like 'X'`);
     const targets = targetCount(attrs);
     const aggregate = oneOfNumbered(aggregateByNumber, attrs.aggregate_function, 'aggregate_function');
     const transform = oneOfNumbered(transformByNumber, attrs.post_transform, 'post_transform');
     const forest = readForest(attrs);
     checkForest(forest, rowShape(X.dims)[1], targets);
-    return fromRows(rowsOf(X).map((row) => [...transformScores(predictRow(forest, row, targets, aggregate).scores, transform)]), targets, X.dtype);
+    return fromRows(
+      rowsOf(X).map((row) => [...transformScores(predictRow(forest, row, targets, aggregate).scores, transform)]),
+      targets,
+      X.dtype,
+    );
   },
 });

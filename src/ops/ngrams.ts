@@ -6,10 +6,15 @@ import { defineOp, type AttrValues } from './define.ts';
 import { shapeError, showShape } from './util.ts';
 
 const attrSpecs = {
-  max_gram_length: requiredInt(), max_skip_count: requiredInt(), min_gram_length: requiredInt(),
+  max_gram_length: requiredInt(),
+  max_skip_count: requiredInt(),
+  min_gram_length: requiredInt(),
   mode: requiredOneOf('TF', 'IDF', 'TFIDF'),
-  ngram_counts: requiredInts(), ngram_indexes: requiredInts(),
-  pool_int64s: optionalBigInts(), pool_strings: optionalStrings(), weights: optionalFloats(),
+  ngram_counts: requiredInts(),
+  ngram_indexes: requiredInts(),
+  pool_int64s: optionalBigInts(),
+  pool_strings: optionalStrings(),
+  weights: optionalFloats(),
 } satisfies Record<string, AttrSpec<unknown>>;
 type Attrs = AttrValues<typeof attrSpecs>;
 type Token = bigint | string;
@@ -17,11 +22,15 @@ type Token = bigint | string;
 const wrong = (reason: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', reason);
 
 /** A node of the tree of known n-grams; `gram` is the number of the n-gram that ends here. */
-interface Prefix { gram: number | undefined; readonly longer: Map<Token, Prefix> }
+interface Prefix {
+  gram: number | undefined;
+  readonly longer: Map<Token, Prefix>;
+}
 const newPrefix = (): Prefix => ({ gram: undefined, longer: new Map() });
 
 const lengthOf = ({ ngram_indexes }: Attrs): number => {
-  if (ngram_indexes.length === 0 || ngram_indexes.some((i) => i < 0 || i >= 2 ** 31)) throw wrong("attribute 'ngram_indexes' must hold positions from 0 to 2^31 − 1");
+  if (ngram_indexes.length === 0 || ngram_indexes.some((i) => i < 0 || i >= 2 ** 31))
+    throw wrong("attribute 'ngram_indexes' must hold positions from 0 to 2^31 − 1");
   return ngram_indexes.reduce((a, b) => Math.max(a, b), 0) + 1;
 };
 
@@ -29,14 +38,17 @@ const lengthOf = ({ ngram_indexes }: Attrs): number => {
 const readPool = (attrs: Attrs): { root: Prefix; strings: boolean } => {
   const { pool_int64s, pool_strings, ngram_counts: starts, min_gram_length: shortest, max_gram_length: longest } = attrs;
   const pool: readonly Token[] | undefined = pool_strings ?? pool_int64s;
-  if (!pool || (pool_strings && pool_int64s)) throw wrong("one of the attributes 'pool_int64s' and 'pool_strings' must be given, and only one");
-  if (shortest < 1 || longest < shortest || attrs.max_skip_count < 0) throw wrong(`n-grams of ${shortest} to ${longest} with ${attrs.max_skip_count} skips make no sense`);
+  if (!pool || (pool_strings && pool_int64s))
+    throw wrong("one of the attributes 'pool_int64s' and 'pool_strings' must be given, and only one");
+  if (shortest < 1 || longest < shortest || attrs.max_skip_count < 0)
+    throw wrong(`n-grams of ${shortest} to ${longest} with ${attrs.max_skip_count} skips make no sense`);
   const root = newPrefix();
   let gram = 0;
   starts.forEach((start, i) => {
     const size = i + 1;
     const end = starts[i + 1] ?? pool.length;
-    if (start < 0 || end < start || end > pool.length || (end - start) % size !== 0) throw wrong(`'ngram_counts' ${showShape(starts)} does not divide a pool of ${pool.length} into n-grams`);
+    if (start < 0 || end < start || end > pool.length || (end - start) % size !== 0)
+      throw wrong(`'ngram_counts' ${showShape(starts)} does not divide a pool of ${pool.length} into n-grams`);
     for (let at = start; at < end; at += size, gram++) {
       if (size < shortest || size > longest) continue;
       const last = pool.slice(at, at + size).reduce((p, token) => {
@@ -79,16 +91,20 @@ const outputShape = (x: readonly number[], attrs: Attrs): number[] => {
  * is not 0, 1, 2, … onnxruntime takes it for the i-th output instead.
  */
 export const TfIdfVectorizer = defineOp({
-  name: 'TfIdfVectorizer', since: 9,
-  inputs: { X: ['string', 'int32', 'int64'] }, outputs: { Y: 'float32' },
+  name: 'TfIdfVectorizer',
+  since: 9,
+  inputs: { X: ['string', 'int32', 'int64'] },
+  outputs: { Y: 'float32' },
   attrs: attrSpecs,
   shapes: ({ X }, attrs) => [outputShape(X.shape, attrs)],
   host: ({ X }, attrs) => {
     const { mode, ngram_indexes, weights } = attrs;
     const dims = outputShape(X.dims, attrs);
     const { root, strings } = readPool(attrs);
-    if (strings !== (X.dtype === 'string')) throw new FlagosError('FLAGOS_E_DTYPE', `input 'X' is ${X.dtype}, the pool holds ${strings ? 'strings' : 'integers'}`);
-    if (weights && weights.length !== ngram_indexes.length) throw wrong(`'weights' has ${weights.length} entries, 'ngram_indexes' ${ngram_indexes.length}`);
+    if (strings !== (X.dtype === 'string'))
+      throw new FlagosError('FLAGOS_E_DTYPE', `input 'X' is ${X.dtype}, the pool holds ${strings ? 'strings' : 'integers'}`);
+    if (weights && weights.length !== ngram_indexes.length)
+      throw wrong(`'weights' has ${weights.length} entries, 'ngram_indexes' ${ngram_indexes.length}`);
     const width = dims[dims.length - 1]!;
     const tokens: Token[] = strings ? (X.data as string[]) : X.toValues().map((v) => BigInt(v));
     const perRow = X.dims.length === 0 ? 1 : X.dims[X.dims.length - 1]!;

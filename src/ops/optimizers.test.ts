@@ -34,8 +34,14 @@ describe('optimizers', () => {
     expect(numbers(results)).toEqual([[0.5], [1.5, 2.5], [1], [1, 1]]);
   });
   it('say what does not fit', () => {
-    expect(errorOf(() => callAll(Adagrad, [R, T(0), d(1), d(1), d(1), d(1)], {}, 2))).toBe("FLAGOS_E_MODEL_INVALID: 'inputs' holds 4 tensors, there must be 3 for each variable");
-    expect(errorOf(() => callAll(Adagrad, [R, T(0), d(1), d(1, 2), d(1)], {}, 2))).toBe("FLAGOS_E_SHAPE: 'inputs' has shape [2], it must be [1]");
-    expect(errorOf(() => callAll(Adagrad, [R, i64(1, 2), d(1), d(1), d(1)], {}, 2))).toBe("FLAGOS_E_SHAPE: 'T' must hold one value, its shape is [2]");
+    expect(errorOf(() => callAll(Adagrad, [R, T(0), d(1), d(1), d(1), d(1)], {}, 2))).toBe(
+      "FLAGOS_E_MODEL_INVALID: 'inputs' holds 4 tensors, there must be 3 for each variable",
+    );
+    expect(errorOf(() => callAll(Adagrad, [R, T(0), d(1), d(1, 2), d(1)], {}, 2))).toBe(
+      "FLAGOS_E_SHAPE: 'inputs' has shape [2], it must be [1]",
+    );
+    expect(errorOf(() => callAll(Adagrad, [R, i64(1, 2), d(1), d(1), d(1)], {}, 2))).toBe(
+      "FLAGOS_E_SHAPE: 'T' must hold one value, its shape is [2]",
+    );
   });
 });

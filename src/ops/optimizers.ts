@@ -32,11 +32,25 @@ const updateAll = (tensors: readonly TensorExpr[], states: number, update: (type
   }
   const count = tensors.length / groups;
   const updated = Array.from({ length: count }, (_, v) => {
-    const [x, gradient, ...state] = Array.from({ length: groups }, (_unused, g) => tensors[g * count + v]!) as [TensorExpr, TensorExpr, ...TensorExpr[]];
+    const [x, gradient, ...state] = Array.from({ length: groups }, (_unused, g) => tensors[g * count + v]!) as [
+      TensorExpr,
+      TensorExpr,
+      ...TensorExpr[],
+    ];
     for (const t of [gradient, ...state]) expectShape(t.shape, x.shape, 'inputs');
     const rule = update(x.dtype);
     return [x, ...state].map((target, part) =>
-      compute(x.shape, (...i) => cast(rule(x.at(...i), cast(gradient.at(...i), x.dtype), state.map((s) => cast(s.at(...i), x.dtype)))[part]!, target.dtype)));
+      compute(x.shape, (...i) =>
+        cast(
+          rule(
+            x.at(...i),
+            cast(gradient.at(...i), x.dtype),
+            state.map((s) => cast(s.at(...i), x.dtype)),
+          )[part]!,
+          target.dtype,
+        ),
+      ),
+    );
   });
   return Array.from({ length: 1 + states }, (_, part) => updated.map((parts) => parts[part]!)).flat();
 };
@@ -45,7 +59,12 @@ const square = (x: Expr): Expr => mul(x, x);
 
 /** Source: Duchi, Hazan & Singer, JMLR 12, 2011. */
 export const Adagrad = defineOp({
-  name: 'Adagrad', domain, since: 1, inputs, outputs, variadicOutputs: true,
+  name: 'Adagrad',
+  domain,
+  since: 1,
+  inputs,
+  outputs,
+  variadicOutputs: true,
   attrs: { decay_factor: float(0), epsilon: float(EPSILON), norm_coefficient: float(0) },
   compute: ({ R, T, inputs: tensors }, { decay_factor, epsilon, norm_coefficient }) =>
     updateAll(tensors, 1, (type) => {
@@ -61,10 +80,18 @@ export const Adagrad = defineOp({
 
 /** Source: Kingma & Ba, arXiv 1412.6980; epsilon is added after the square root. */
 export const Adam = defineOp({
-  name: 'Adam', domain, since: 1, inputs, outputs, variadicOutputs: true,
+  name: 'Adam',
+  domain,
+  since: 1,
+  inputs,
+  outputs,
+  variadicOutputs: true,
   attrs: {
-    alpha: float(Math.fround(0.9)), beta: float(Math.fround(0.999)), epsilon: float(EPSILON),
-    norm_coefficient: float(0), norm_coefficient_post: float(0),
+    alpha: float(Math.fround(0.9)),
+    beta: float(Math.fround(0.999)),
+    epsilon: float(EPSILON),
+    norm_coefficient: float(0),
+    norm_coefficient_post: float(0),
   },
   compute: ({ R, T, inputs: tensors }, { alpha, beta, epsilon, norm_coefficient, norm_coefficient_post }) =>
     updateAll(tensors, 2, (type) => {
@@ -84,7 +111,12 @@ export const Adam = defineOp({
 
 /** Gradient descent with momentum, plain or Nesterov's. */
 export const Momentum = defineOp({
-  name: 'Momentum', domain, since: 1, inputs, outputs, variadicOutputs: true,
+  name: 'Momentum',
+  domain,
+  since: 1,
+  inputs,
+  outputs,
+  variadicOutputs: true,
   attrs: { alpha: requiredFloat(), beta: requiredFloat(), mode: requiredOneOf('standard', 'nesterov'), norm_coefficient: requiredFloat() },
   compute: ({ R, T, inputs: tensors }, { alpha, beta, mode, norm_coefficient }) =>
     updateAll(tensors, 1, (type) => {

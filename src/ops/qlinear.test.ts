@@ -22,12 +22,16 @@ describe('ops on quantized tensors', () => {
     expect(valuesOf(QLinearSigmoid, [x, scale(0.1), byte(128), scale(1 / 256), byte(0)])).toEqual([0, 0, 128, 255]);
   });
   it('QLinearLeakyRelu', () => {
-    expect(valuesOf(QLinearLeakyRelu, [x, scale(0.1), byte(128), scale(0.07), byte(60)], { alpha: float(0.25) })).toEqual([14, 32, 60, 241]);
+    expect(valuesOf(QLinearLeakyRelu, [x, scale(0.1), byte(128), scale(0.07), byte(60)], { alpha: float(0.25) })).toEqual([
+      14, 32, 60, 241,
+    ]);
   });
   it('take omitted zero points for 0', () => {
     expect(valuesOf(QLinearMul, [u8(2, 3), scale(1), undefined, u8(5), scale(1), undefined, scale(1)])).toEqual([10, 15]);
   });
   it('want one scale', () => {
-    expect(errorOf(() => call(QLinearSigmoid, [x, f32(1, 2), byte(0), scale(1)]))).toBe("FLAGOS_E_SHAPE: 'X_scale' must hold one value, its shape is [2]");
+    expect(errorOf(() => call(QLinearSigmoid, [x, f32(1, 2), byte(0), scale(1)]))).toBe(
+      "FLAGOS_E_SHAPE: 'X_scale' must hold one value, its shape is [2]",
+    );
   });
 });

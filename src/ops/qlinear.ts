@@ -17,11 +17,18 @@ const zeroOf = (zeroPoint: TensorExpr | undefined, name: string): Expr | undefin
 
 const binary = (name: string, f: (a: Expr, b: Expr) => Expr): OpRecord =>
   defineOp({
-    name, domain: 'com.microsoft', since: 1,
+    name,
+    domain: 'com.microsoft',
+    since: 1,
     inputs: {
-      A: bytes, A_scale: ['float32'], A_zero_point: optional('A'),
-      B: 'A', B_scale: ['float32'], B_zero_point: optional('A'),
-      C_scale: ['float32'], C_zero_point: optional('A'),
+      A: bytes,
+      A_scale: ['float32'],
+      A_zero_point: optional('A'),
+      B: 'A',
+      B_scale: ['float32'],
+      B_zero_point: optional('A'),
+      C_scale: ['float32'],
+      C_zero_point: optional('A'),
     },
     outputs: { C: 'A' },
     compute: ({ A, A_scale, A_zero_point, B, B_scale, B_zero_point, C_scale, C_zero_point }) => {
@@ -29,7 +36,8 @@ const binary = (name: string, f: (a: Expr, b: Expr) => Expr): OpRecord =>
       const [bScale, bZero] = [elementOf(B_scale, 'B_scale'), zeroOf(B_zero_point, 'B_zero_point')];
       const [cScale, cZero] = [elementOf(C_scale, 'C_scale'), zeroOf(C_zero_point, 'C_zero_point')];
       return mapBroadcast([A, B], (a, b) =>
-        quantizeElement(f(dequantizeElement(a, aScale, aZero), dequantizeElement(b, bScale, bZero)), cScale, cZero, A.dtype));
+        quantizeElement(f(dequantizeElement(a, aScale, aZero), dequantizeElement(b, bScale, bZero)), cScale, cZero, A.dtype),
+      );
     },
     accuracy: step,
   });
@@ -44,7 +52,13 @@ interface UnaryInputs {
   readonly Y_scale: TensorExpr;
   readonly Y_zero_point: TensorExpr | undefined;
 }
-const unaryInputs = { X: bytes, X_scale: ['float32'], X_zero_point: optional('X'), Y_scale: ['float32'], Y_zero_point: optional('X') } as const;
+const unaryInputs = {
+  X: bytes,
+  X_scale: ['float32'],
+  X_zero_point: optional('X'),
+  Y_scale: ['float32'],
+  Y_zero_point: optional('X'),
+} as const;
 
 const unary = ({ X, X_scale, X_zero_point, Y_scale, Y_zero_point }: UnaryInputs, f: (x: Expr) => Expr): TensorExpr => {
   const [xScale, xZero] = [elementOf(X_scale, 'X_scale'), zeroOf(X_zero_point, 'X_zero_point')];
@@ -53,15 +67,21 @@ const unary = ({ X, X_scale, X_zero_point, Y_scale, Y_zero_point }: UnaryInputs,
 };
 
 export const QLinearSigmoid = defineOp({
-  name: 'QLinearSigmoid', domain: 'com.microsoft', since: 1,
-  inputs: unaryInputs, outputs: { Y: 'X' },
+  name: 'QLinearSigmoid',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: unaryInputs,
+  outputs: { Y: 'X' },
   compute: (inputs) => unary(inputs, sigmoid),
   accuracy: step,
 });
 
 export const QLinearLeakyRelu = defineOp({
-  name: 'QLinearLeakyRelu', domain: 'com.microsoft', since: 1,
-  inputs: unaryInputs, outputs: { Y: 'X' },
+  name: 'QLinearLeakyRelu',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: unaryInputs,
+  outputs: { Y: 'X' },
   attrs: { alpha: float(Math.fround(0.01)) },
   compute: (inputs, { alpha }) => unary(inputs, (x) => leakyRelu(x, alpha)),
   accuracy: step,

@@ -30,13 +30,18 @@ describe('random tensors', () => {
     expect(errorOf(() => call(RandomUniformLike, [i32(1)]))).toBe('FLAGOS_E_ATTRIBUTE: random numbers of type int32 are not defined');
   });
   it('refuse negative extents', () => {
-    expect(errorOf(() => call(RandomNormal, [], { shape: ints(2, -1) }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'shape' is [2, -1], extents must not be negative");
+    expect(errorOf(() => call(RandomNormal, [], { shape: ints(2, -1) }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'shape' is [2, -1], extents must not be negative",
+    );
   });
 });
 
 describe('Bernoulli', () => {
   it('draws with the element’s own probability', () => {
-    const p = tensor('float32', Array.from({ length: 3000 }, (_, i) => (i % 3) / 2));
+    const p = tensor(
+      'float32',
+      Array.from({ length: 3000 }, (_, i) => (i % 3) / 2),
+    );
     const y = call(Bernoulli, [p], { ...seed, dtype: int(9) });
     expect(y.dtype).toBe('bool');
     expect(y.toNumbers().every((v, i) => i % 3 === 1 || v === (i % 3) / 2)).toBe(true);
@@ -61,18 +66,29 @@ describe('Multinomial', () => {
   it('handles empty batches and no samples', () => {
     expect(call(Multinomial, [tensor('float32', [], [0, 3])]).dims).toEqual([0, 1]);
     expect(call(Multinomial, [tensor('float32', [], [2, 0])], { sample_size: int(0) }).dims).toEqual([2, 0]);
-    expect(inferred(Multinomial, [tensor('float32', [1, 2], [1, 2])], { sample_size: int(5) })).toEqual([{ kind: 'tensor', dtype: 'int32', shape: [1, 5] }]);
+    expect(inferred(Multinomial, [tensor('float32', [1, 2], [1, 2])], { sample_size: int(5) })).toEqual([
+      { kind: 'tensor', dtype: 'int32', shape: [1, 5] },
+    ]);
   });
   it('says what it cannot draw from', () => {
     expect(errorOf(() => call(Multinomial, [f32(1)]))).toBe("FLAGOS_E_SHAPE: 'input' has shape [1], it must be [batch, classes]");
-    expect(errorOf(() => call(Multinomial, [tensor('float32', [], [1, 0])]))).toBe("FLAGOS_E_SHAPE: 'input' has shape [1, 0], there must be a class to draw");
-    expect(errorOf(() => call(Multinomial, [tensor('float32', [NaN, 1], [1, 2])]))).toBe("FLAGOS_E_VALUE: a row of 'input' holds no finite log-probability, or NaN");
-    expect(errorOf(() => call(Multinomial, [tensor('float32', [1], [1, 1])], { sample_size: int(-1) }))).toBe("FLAGOS_E_ATTRIBUTE: attribute 'sample_size' is -1, it must not be negative");
+    expect(errorOf(() => call(Multinomial, [tensor('float32', [], [1, 0])]))).toBe(
+      "FLAGOS_E_SHAPE: 'input' has shape [1, 0], there must be a class to draw",
+    );
+    expect(errorOf(() => call(Multinomial, [tensor('float32', [NaN, 1], [1, 2])]))).toBe(
+      "FLAGOS_E_VALUE: a row of 'input' holds no finite log-probability, or NaN",
+    );
+    expect(errorOf(() => call(Multinomial, [tensor('float32', [1], [1, 1])], { sample_size: int(-1) }))).toBe(
+      "FLAGOS_E_ATTRIBUTE: attribute 'sample_size' is -1, it must not be negative",
+    );
   });
 });
 
 describe('Dropout', () => {
-  const data = tensor('float32', Array.from({ length: 1000 }, () => 1));
+  const data = tensor(
+    'float32',
+    Array.from({ length: 1000 }, () => 1),
+  );
   const yes = tensor('bool', [true], []);
   const no = tensor('bool', [false], []);
   const half = tensor('float32', [0.5], []);
@@ -99,7 +115,13 @@ describe('Dropout', () => {
     expect(errorOf(() => run([data, tensor('float32', [1], []), yes]))).toBe("FLAGOS_E_VALUE: 'ratio' is 1, it must be from 0 to below 1");
   });
   it('infers both outputs', () => {
-    expect(inferred(Dropout, [f32(1), undefined, yes], {}, 2)).toEqual([{ kind: 'tensor', dtype: 'float32', shape: [1] }, { kind: 'tensor', dtype: 'bool', shape: [1] }]);
-    expect(inferred(Dropout, [f32(1)], {}, 2)).toEqual([{ kind: 'tensor', dtype: 'float32', shape: [1] }, { kind: 'tensor', dtype: 'bool', shape: [1] }]);
+    expect(inferred(Dropout, [f32(1), undefined, yes], {}, 2)).toEqual([
+      { kind: 'tensor', dtype: 'float32', shape: [1] },
+      { kind: 'tensor', dtype: 'bool', shape: [1] },
+    ]);
+    expect(inferred(Dropout, [f32(1)], {}, 2)).toEqual([
+      { kind: 'tensor', dtype: 'float32', shape: [1] },
+      { kind: 'tensor', dtype: 'bool', shape: [1] },
+    ]);
   });
 });

@@ -15,11 +15,15 @@ const uniform: Draw<{ low: number; high: number }> = (stream, { low, high }) => 
 
 const floatTypes: readonly DType[] = floats;
 const checkFloat = (type: DType): DType => {
-  if (!floatTypes.includes(type)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `random numbers of type ${type} are not defined`, { hint: `set 'dtype' to one of ${floats.join(', ')}` });
+  if (!floatTypes.includes(type))
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `random numbers of type ${type} are not defined`, {
+      hint: `set 'dtype' to one of ${floats.join(', ')}`,
+    });
   return type;
 };
 const checkDims = (dims: readonly number[]): readonly number[] => {
-  if (dims.some((d) => d < 0)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'shape' is ${showShape(dims)}, extents must not be negative`);
+  if (dims.some((d) => d < 0))
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'shape' is ${showShape(dims)}, extents must not be negative`);
   return dims;
 };
 
@@ -37,8 +41,11 @@ const shapeAttrs = { dtype: dtype('float32'), shape: requiredInts() } as const;
 const shaped = [...numeric, 'string', 'bool', 'complex64', 'complex128'] as const;
 
 export const RandomNormal = defineOp({
-  name: 'RandomNormal', since: 1, nondeterministic: true,
-  inputs: {}, outputs: { output: ({ attrs }) => attrs.dtype },
+  name: 'RandomNormal',
+  since: 1,
+  nondeterministic: true,
+  inputs: {},
+  outputs: { output: ({ attrs }) => attrs.dtype },
   attrs: { ...normalAttrs, ...shapeAttrs },
   host: (_, attrs) => {
     const stream = randomStream(attrs.seed);
@@ -48,8 +55,11 @@ export const RandomNormal = defineOp({
 });
 
 export const RandomUniform = defineOp({
-  name: 'RandomUniform', since: 1, nondeterministic: true,
-  inputs: {}, outputs: { output: ({ attrs }) => attrs.dtype },
+  name: 'RandomUniform',
+  since: 1,
+  nondeterministic: true,
+  inputs: {},
+  outputs: { output: ({ attrs }) => attrs.dtype },
   attrs: { ...uniformAttrs, ...shapeAttrs },
   host: (_, attrs) => {
     const stream = randomStream(attrs.seed);
@@ -59,8 +69,11 @@ export const RandomUniform = defineOp({
 });
 
 export const RandomNormalLike = defineOp({
-  name: 'RandomNormalLike', since: 1, nondeterministic: true,
-  inputs: { input: shaped }, outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
+  name: 'RandomNormalLike',
+  since: 1,
+  nondeterministic: true,
+  inputs: { input: shaped },
+  outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
   attrs: { ...normalAttrs, dtype: optionalDType() },
   host: ({ input }, attrs) => {
     const stream = randomStream(attrs.seed);
@@ -70,8 +83,11 @@ export const RandomNormalLike = defineOp({
 });
 
 export const RandomUniformLike = defineOp({
-  name: 'RandomUniformLike', since: 1, nondeterministic: true,
-  inputs: { input: shaped }, outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
+  name: 'RandomUniformLike',
+  since: 1,
+  nondeterministic: true,
+  inputs: { input: shaped },
+  outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
   attrs: { ...uniformAttrs, dtype: optionalDType() },
   host: ({ input }, attrs) => {
     const stream = randomStream(attrs.seed);
@@ -82,13 +98,17 @@ export const RandomUniformLike = defineOp({
 
 /** 1 with the probability each element gives, else 0. */
 export const Bernoulli = defineOp({
-  name: 'Bernoulli', since: 15, nondeterministic: true,
-  inputs: { input: floats }, outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
+  name: 'Bernoulli',
+  since: 15,
+  nondeterministic: true,
+  inputs: { input: floats },
+  outputs: { output: ({ attrs, dtype: of }) => attrs.dtype ?? of('input') },
   attrs: { dtype: optionalDType(), seed: optionalFloat() },
   host: ({ input }, attrs) => {
     const type = attrs.dtype ?? input.dtype;
     const allowed: readonly DType[] = [...numeric, 'bool'];
-    if (!allowed.includes(type)) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${type}, it must be one of ${allowed.join(', ')}`);
+    if (!allowed.includes(type))
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${type}, it must be one of ${allowed.join(', ')}`);
     const stream = randomStream(attrs.seed);
     const draws = input.toNumbers().map((p) => {
       if (!(p >= 0 && p <= 1)) throw valueError(`'input' holds ${p}, a probability must be from 0 to 1`);
@@ -117,11 +137,15 @@ const cumulativeWeights = (row: Float64Array): Float64Array => {
 
 /** Class numbers drawn with the probabilities the rows of `input` give as unnormalized logarithms. Shape [batch, sample_size]. */
 export const Multinomial = defineOp({
-  name: 'Multinomial', since: 7, nondeterministic: true,
-  inputs: { input: floats }, outputs: { output: ({ attrs }) => attrs.dtype },
+  name: 'Multinomial',
+  since: 7,
+  nondeterministic: true,
+  inputs: { input: floats },
+  outputs: { output: ({ attrs }) => attrs.dtype },
   attrs: { dtype: dtype('int32'), sample_size: int(1), seed: optionalFloat() },
   host: ({ input }, attrs) => {
-    if (attrs.dtype !== 'int32' && attrs.dtype !== 'int64') throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${attrs.dtype}, it must be int32 or int64`);
+    if (attrs.dtype !== 'int32' && attrs.dtype !== 'int64')
+      throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'dtype' is ${attrs.dtype}, it must be int32 or int64`);
     const dims = samplesShape(input.dims, attrs.sample_size);
     const classes = input.dims[1]!;
     const stream = randomStream(attrs.seed);
@@ -146,7 +170,9 @@ const dropped = [...floats, ...float8s] as const;
 
 /** In inference a copy, with a mask of ones; in training each element is dropped with probability `ratio`, the others scaled by 1 / (1 − ratio). */
 export const Dropout = defineOp({
-  name: 'Dropout', since: 12, nondeterministic: true,
+  name: 'Dropout',
+  since: 12,
+  nondeterministic: true,
   inputs: { data: dropped, ratio: optional(dropped), training_mode: optional(value(['bool'])) },
   outputs: { output: 'data', mask: 'bool' },
   attrs: { seed: optionalBigInt() },
@@ -160,7 +186,11 @@ export const Dropout = defineOp({
     if (!(p >= 0 && p < 1)) throw valueError(`'ratio' is ${p}, it must be from 0 to below 1`);
     const stream = randomStream(seed);
     const mask = Uint8Array.from({ length: data.size }, () => (p === 0 || stream.uniform() >= p ? 1 : 0));
-    const output = Tensor.from(data.dtype, data.dims, data.toNumbers().map((x, i) => (mask[i] ? x / (1 - p) : 0)));
+    const output = Tensor.from(
+      data.dtype,
+      data.dims,
+      data.toNumbers().map((x, i) => (mask[i] ? x / (1 - p) : 0)),
+    );
     return { output, mask: new Tensor('bool', data.dims, mask) };
   },
   shapes: ({ data }) => [data.shape, data.shape],

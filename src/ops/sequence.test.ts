@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Sequence, type Tensor, type Value } from '../core/tensor.ts';
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.ts';
-import { ConcatFromSequence, SequenceAt, SequenceConstruct, SequenceEmpty, SequenceErase, SequenceInsert, SequenceLength, SplitToSequence } from './sequence.ts';
+import {
+  ConcatFromSequence,
+  SequenceAt,
+  SequenceConstruct,
+  SequenceEmpty,
+  SequenceErase,
+  SequenceInsert,
+  SequenceLength,
+  SplitToSequence,
+} from './sequence.ts';
 import { call, callAll, errorOf, f32, i32, i64, int, tensor, valuesOf } from './testing.ts';
 
 const items = (v: Value): unknown[] => (v as Sequence).items.map((x) => (x as Tensor).toValues());
@@ -25,8 +34,12 @@ describe('sequence ops', () => {
     expect(errorOf(() => callAll(SequenceInsert, [s, f32(9), at(-4)]))).toBe('FLAGOS_E_VALUE: position -4 is outside a sequence of 3');
     expect(errorOf(() => callAll(SequenceErase, [new Sequence([])]))).toBe('FLAGOS_E_VALUE: an empty sequence has nothing to erase');
     expect(errorOf(() => callAll(SequenceInsert, [s, i64(9)]))).toBe('FLAGOS_E_DTYPE: a sequence of float32 cannot take a tensor of int64');
-    expect(errorOf(() => callAll(SequenceConstruct, [f32(1), i64(1)]))).toBe("FLAGOS_E_DTYPE: arguments of 'inputs' are float32 and int64, they must be alike");
-    expect(errorOf(() => callAll(SequenceLength, [null]))).toBe("FLAGOS_E_DTYPE: input 'input_sequence' must be a sequence, it is an empty optional");
+    expect(errorOf(() => callAll(SequenceConstruct, [f32(1), i64(1)]))).toBe(
+      "FLAGOS_E_DTYPE: arguments of 'inputs' are float32 and int64, they must be alike",
+    );
+    expect(errorOf(() => callAll(SequenceLength, [null]))).toBe(
+      "FLAGOS_E_DTYPE: input 'input_sequence' must be a sequence, it is an empty optional",
+    );
   });
 
   it('know empty sequences', () => expect(valuesOf(SequenceLength, callAll(SequenceEmpty, [], { dtype: int(7) }))).toEqual([0n]));
@@ -34,19 +47,38 @@ describe('sequence ops', () => {
   it('concatenate and stack', () => {
     const pair = new Sequence([tensor('string', ['a', 'b'], [2, 1]), tensor('string', ['c', 'd'], [2, 1])]);
     expect(call(ConcatFromSequence, [pair], { axis: int(-1) })).toEqual(tensor('string', ['a', 'c', 'b', 'd'], [2, 2]));
-    expect(call(ConcatFromSequence, [pair], { axis: int(-1), new_axis: int(1) })).toEqual(tensor('string', ['a', 'c', 'b', 'd'], [2, 1, 2]));
+    expect(call(ConcatFromSequence, [pair], { axis: int(-1), new_axis: int(1) })).toEqual(
+      tensor('string', ['a', 'c', 'b', 'd'], [2, 1, 2]),
+    );
     expect(call(ConcatFromSequence, [pair], { axis: int(0), new_axis: int(1) }).dims).toEqual([2, 2, 1]);
-    expect(errorOf(() => call(ConcatFromSequence, [pair], { axis: int(3), new_axis: int(1) }))).toBe('FLAGOS_E_VALUE: axis 3 is outside a tensor of rank 3');
-    expect(errorOf(() => call(ConcatFromSequence, [new Sequence([f32(1, 2), f32(1)])], { axis: int(0), new_axis: int(1) }))).toBe('FLAGOS_E_SHAPE: stack of shapes [2] and [1], which do not fit');
+    expect(errorOf(() => call(ConcatFromSequence, [pair], { axis: int(3), new_axis: int(1) }))).toBe(
+      'FLAGOS_E_VALUE: axis 3 is outside a tensor of rank 3',
+    );
+    expect(errorOf(() => call(ConcatFromSequence, [new Sequence([f32(1, 2), f32(1)])], { axis: int(0), new_axis: int(1) }))).toBe(
+      'FLAGOS_E_SHAPE: stack of shapes [2] and [1], which do not fit',
+    );
   });
 
   it('split into equal parts with a rest, given lengths, and single slices', () => {
     const x = tensor('int32', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [2, 5]);
-    expect(shapes(callAll(SplitToSequence, [x, at(2)], { axis: int(1) })[0]!)).toEqual([[2, 2], [2, 2], [2, 1]]);
-    expect(items(callAll(SplitToSequence, [x, i64(2, 0, 3)], { axis: int(-1), keepdims: int(0) })[0]!)).toEqual([[1, 2, 6, 7], [], [3, 4, 5, 8, 9, 10]]);
-    expect(shapes(callAll(SplitToSequence, [x], { axis: int(0) })[0]!)).toEqual([[1, 5], [1, 5]]);
+    expect(shapes(callAll(SplitToSequence, [x, at(2)], { axis: int(1) })[0]!)).toEqual([
+      [2, 2],
+      [2, 2],
+      [2, 1],
+    ]);
+    expect(items(callAll(SplitToSequence, [x, i64(2, 0, 3)], { axis: int(-1), keepdims: int(0) })[0]!)).toEqual([
+      [1, 2, 6, 7],
+      [],
+      [3, 4, 5, 8, 9, 10],
+    ]);
+    expect(shapes(callAll(SplitToSequence, [x], { axis: int(0) })[0]!)).toEqual([
+      [1, 5],
+      [1, 5],
+    ]);
     expect(shapes(callAll(SplitToSequence, [x], { axis: int(0), keepdims: int(0) })[0]!)).toEqual([[5], [5]]);
-    expect(errorOf(() => callAll(SplitToSequence, [x, i64(2, 2)], { axis: int(1) }))).toBe('FLAGOS_E_VALUE: parts [2, 2] do not make up an extent of 5');
+    expect(errorOf(() => callAll(SplitToSequence, [x, i64(2, 2)], { axis: int(1) }))).toBe(
+      'FLAGOS_E_VALUE: parts [2, 2] do not make up an extent of 5',
+    );
     expect(errorOf(() => callAll(SplitToSequence, [x, at(0)]))).toBe('FLAGOS_E_VALUE: parts of length 0 cannot be cut');
   });
 });

@@ -11,48 +11,70 @@ import { indices, ints } from './types.ts';
 import { normalizeAxis, numbersOf, removeAt, scalarOf, shapeError, showShape, valueError } from './util.ts';
 
 /** Element types the specification puts into sequences. */
-const elements = ['float32', 'float64', 'float16', ...ints, 'bool', 'string', 'complex64', 'complex128'] as const satisfies readonly DType[];
+const elements = [
+  'float32',
+  'float64',
+  'float16',
+  ...ints,
+  'bool',
+  'string',
+  'complex64',
+  'complex128',
+] as const satisfies readonly DType[];
 
 /** @throws FLAGOS_E_DTYPE if a value is no sequence. */
 const itemsOf = (value: Value, name = 'input_sequence'): readonly Value[] => {
   if (value instanceof Sequence) return value.items;
-  throw new FlagosError('FLAGOS_E_DTYPE', `input '${name}' must be a sequence, it is ${value === null ? 'an' : 'a'} ${describeValue(value)}`);
+  throw new FlagosError(
+    'FLAGOS_E_DTYPE',
+    `input '${name}' must be a sequence, it is ${value === null ? 'an' : 'a'} ${describeValue(value)}`,
+  );
 };
 
 /** A position from −count to last (counted from the end if negative). @throws FLAGOS_E_VALUE. */
 const positionIn = (position: Tensor, count: number, last: number): number => {
   const at = scalarOf(position, 'position');
-  if (at < -count || at > last) throw valueError(`position ${at} is outside a sequence of ${count}`, count > 0 ? `it must be from ${-count} to ${last}` : undefined);
+  if (at < -count || at > last)
+    throw valueError(`position ${at} is outside a sequence of ${count}`, count > 0 ? `it must be from ${-count} to ${last}` : undefined);
   return at < 0 ? at + count : at;
 };
 
 const checkAlike = (items: readonly Value[], tensor: Tensor): void => {
   const [first] = items;
-  if (first instanceof Tensor && first.dtype !== tensor.dtype) throw new FlagosError('FLAGOS_E_DTYPE', `a sequence of ${first.dtype} cannot take a tensor of ${tensor.dtype}`);
+  if (first instanceof Tensor && first.dtype !== tensor.dtype)
+    throw new FlagosError('FLAGOS_E_DTYPE', `a sequence of ${first.dtype} cannot take a tensor of ${tensor.dtype}`);
 };
 
 export const SequenceConstruct: OpRecord = defineOp({
-  name: 'SequenceConstruct', since: 11,
-  inputs: { inputs: variadic(elements) }, outputs: { output_sequence: () => undefined },
+  name: 'SequenceConstruct',
+  since: 11,
+  inputs: { inputs: variadic(elements) },
+  outputs: { output_sequence: () => undefined },
   host: ({ inputs }) => new Sequence(allGiven(inputs, 'tensor')),
 });
 
 export const SequenceEmpty: OpRecord = defineOp({
-  name: 'SequenceEmpty', since: 11,
-  inputs: {}, outputs: { output: () => undefined },
+  name: 'SequenceEmpty',
+  since: 11,
+  inputs: {},
+  outputs: { output: () => undefined },
   attrs: { dtype: optionalDType() },
   host: () => new Sequence([]),
 });
 
 export const SequenceLength: OpRecord = defineOp({
-  name: 'SequenceLength', since: 11,
-  inputs: { input_sequence: anyValue() }, outputs: { length: 'int64' },
+  name: 'SequenceLength',
+  since: 11,
+  inputs: { input_sequence: anyValue() },
+  outputs: { length: 'int64' },
   host: ({ input_sequence }) => Tensor.scalar('int64', itemsOf(input_sequence).length),
 });
 
 export const SequenceAt: OpRecord = defineOp({
-  name: 'SequenceAt', since: 11,
-  inputs: { input_sequence: anyValue(), position: indices }, outputs: { tensor: () => undefined },
+  name: 'SequenceAt',
+  since: 11,
+  inputs: { input_sequence: anyValue(), position: indices },
+  outputs: { tensor: () => undefined },
   host: ({ input_sequence, position }) => {
     const items = itemsOf(input_sequence);
     return items[positionIn(position, items.length, items.length - 1)]!;
@@ -60,8 +82,10 @@ export const SequenceAt: OpRecord = defineOp({
 });
 
 export const SequenceInsert: OpRecord = defineOp({
-  name: 'SequenceInsert', since: 11,
-  inputs: { input_sequence: anyValue(), tensor: elements, position: optional(indices) }, outputs: { output_sequence: () => undefined },
+  name: 'SequenceInsert',
+  since: 11,
+  inputs: { input_sequence: anyValue(), tensor: elements, position: optional(indices) },
+  outputs: { output_sequence: () => undefined },
   host: ({ input_sequence, tensor, position }) => {
     const items = itemsOf(input_sequence);
     checkAlike(items, tensor);
@@ -70,8 +94,10 @@ export const SequenceInsert: OpRecord = defineOp({
 });
 
 export const SequenceErase: OpRecord = defineOp({
-  name: 'SequenceErase', since: 11,
-  inputs: { input_sequence: anyValue(), position: optional(indices) }, outputs: { output_sequence: () => undefined },
+  name: 'SequenceErase',
+  since: 11,
+  inputs: { input_sequence: anyValue(), position: optional(indices) },
+  outputs: { output_sequence: () => undefined },
   host: ({ input_sequence, position }) => {
     const items = itemsOf(input_sequence);
     if (items.length === 0) throw valueError('an empty sequence has nothing to erase');
@@ -80,8 +106,10 @@ export const SequenceErase: OpRecord = defineOp({
 });
 
 export const ConcatFromSequence: OpRecord = defineOp({
-  name: 'ConcatFromSequence', since: 11,
-  inputs: { input_sequence: anyValue() }, outputs: { concat_result: () => undefined },
+  name: 'ConcatFromSequence',
+  since: 11,
+  inputs: { input_sequence: anyValue() },
+  outputs: { concat_result: () => undefined },
   attrs: { axis: requiredInt(), new_axis: flag(false) },
   host: ({ input_sequence }, { axis, new_axis }) => {
     const tensors = itemsOf(input_sequence).map((item, i) => asTensor(item, `item ${i}`));
@@ -106,16 +134,20 @@ const partLengths = (split: Tensor | undefined, extent: number): number[] => {
 };
 
 export const SplitToSequence: OpRecord = defineOp({
-  name: 'SplitToSequence', since: 11,
-  inputs: { input: [...elements, 'bfloat16'], split: optional(indices) }, outputs: { output_sequence: () => undefined },
+  name: 'SplitToSequence',
+  since: 11,
+  inputs: { input: [...elements, 'bfloat16'], split: optional(indices) },
+  outputs: { output_sequence: () => undefined },
   attrs: { axis: int(0), keepdims: flag(true) },
   host: ({ input, split }, { axis: given, keepdims }) => {
     const axis = normalizeAxis(given, input.dims.length);
     let start = 0;
-    return new Sequence(partLengths(split, input.dims[axis]!).map((length) => {
-      const part = sliceAxis(input, axis, start, (start += length));
-      return split || keepdims ? part : part.reshaped(removeAt(part.dims, axis));
-    }));
+    return new Sequence(
+      partLengths(split, input.dims[axis]!).map((length) => {
+        const part = sliceAxis(input, axis, start, (start += length));
+        return split || keepdims ? part : part.reshaped(removeAt(part.dims, axis));
+      }),
+    );
   },
 });
 
@@ -129,7 +161,8 @@ function* mapSequence(body: Graph, first: readonly Value[], others: readonly Val
 }
 
 export const SequenceMap: OpRecord = defineOp({
-  name: 'SequenceMap', since: 17,
+  name: 'SequenceMap',
+  since: 17,
   inputs: { input_sequence: anyValue(), additional_inputs: anyValues(0) },
   outputs: { out_sequence: () => undefined },
   variadicOutputs: true,
@@ -138,7 +171,8 @@ export const SequenceMap: OpRecord = defineOp({
     const first = itemsOf(input_sequence);
     const others = allGiven(additional_inputs, 'additional input');
     for (const v of others) {
-      if (v instanceof Sequence && v.items.length !== first.length) throw valueError(`sequences of ${first.length} and ${v.items.length} items cannot be mapped together`);
+      if (v instanceof Sequence && v.items.length !== first.length)
+        throw valueError(`sequences of ${first.length} and ${v.items.length} items cannot be mapped together`);
     }
     checkBody(body, 1 + others.length, outputs);
     return carryOut(mapSequence(body, first, others, run));

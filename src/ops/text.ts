@@ -27,14 +27,20 @@ const broadcastPositions = (dims: readonly number[], shape: readonly number[]): 
 };
 
 export const StringConcat = defineOp({
-  name: 'StringConcat', since: 20,
-  inputs: { X: strings, Y: 'X' }, outputs: { Z: 'X' },
+  name: 'StringConcat',
+  since: 20,
+  inputs: { X: strings, Y: 'X' },
+  outputs: { Z: 'X' },
   shapes: ({ X, Y }) => [broadcastShapes(X.shape, Y.shape)],
   host: ({ X, Y }) => {
     const dims = broadcastShapes(X.dims, Y.dims);
     const [x, y] = [textOf(X), textOf(Y)];
     const theirs = broadcastPositions(Y.dims, dims);
-    return new Tensor('string', dims, broadcastPositions(X.dims, dims).map((at, i) => x[at]! + y[theirs[i]!]!));
+    return new Tensor(
+      'string',
+      dims,
+      broadcastPositions(X.dims, dims).map((at, i) => x[at]! + y[theirs[i]!]!),
+    );
   },
 });
 
@@ -65,8 +71,10 @@ const splitOnText = (text: string, delimiter: string, most: number): string[] =>
 };
 
 export const StringSplit = defineOp({
-  name: 'StringSplit', since: 20,
-  inputs: { X: strings }, outputs: { Y: 'string', Z: 'int64' },
+  name: 'StringSplit',
+  since: 20,
+  inputs: { X: strings },
+  outputs: { Y: 'string', Z: 'int64' },
   attrs: { delimiter: optionalString(), maxsplit: optionalInt() },
   shapes: ({ X }) => [undefined, X.shape],
   host: ({ X }, { delimiter, maxsplit }) => {
@@ -74,7 +82,14 @@ export const StringSplit = defineOp({
     const split = textOf(X).map((text) => (delimiter ? splitOnText(text, delimiter, most) : splitOnSpace(text, most)));
     const width = split.reduce((n, parts) => Math.max(n, parts.length), 0);
     const padded = split.flatMap((parts) => [...parts, ...new Array<string>(width - parts.length).fill('')]);
-    return [new Tensor('string', [...X.dims, width], padded), Tensor.from('int64', X.dims, split.map((parts) => parts.length))];
+    return [
+      new Tensor('string', [...X.dims, width], padded),
+      Tensor.from(
+        'int64',
+        X.dims,
+        split.map((parts) => parts.length),
+      ),
+    ];
   },
 });
 
@@ -85,15 +100,25 @@ const languageOf = (locale: string): string => {
   try {
     return new Intl.Locale(name).toString();
   } catch (cause) {
-    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'locale' is '${locale}', which names no locale`, { cause, hint: 'write it like en_US' });
+    throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'locale' is '${locale}', which names no locale`, {
+      cause,
+      hint: 'write it like en_US',
+    });
   }
 };
 
 /** Stop words are compared with whole elements. A result without elements is one empty string, as the specification has it. */
 export const StringNormalizer = defineOp({
-  name: 'StringNormalizer', since: 10,
-  inputs: { X: strings }, outputs: { Y: 'X' },
-  attrs: { case_change_action: oneOf('NONE', 'LOWER', 'UPPER'), is_case_sensitive: flag(false), locale: optionalString(), stopwords: optionalStrings() },
+  name: 'StringNormalizer',
+  since: 10,
+  inputs: { X: strings },
+  outputs: { Y: 'X' },
+  attrs: {
+    case_change_action: oneOf('NONE', 'LOWER', 'UPPER'),
+    is_case_sensitive: flag(false),
+    locale: optionalString(),
+    stopwords: optionalStrings(),
+  },
   host: ({ X }, { case_change_action, is_case_sensitive, locale, stopwords }) => {
     const { dims } = X;
     if (dims.length < 1 || dims.length > 2 || (dims.length === 2 && dims[0] !== 1)) {
@@ -102,16 +127,24 @@ export const StringNormalizer = defineOp({
     const language = languageOf(locale ?? '');
     const key = (word: string): string => (is_case_sensitive ? word : word.toLocaleLowerCase(language));
     const stops = new Set((stopwords ?? []).map(key));
-    const change = { NONE: (w: string) => w, LOWER: (w: string) => w.toLocaleLowerCase(language), UPPER: (w: string) => w.toLocaleUpperCase(language) }[case_change_action];
-    const kept = textOf(X).filter((word) => !stops.has(key(word))).map(change);
+    const change = {
+      NONE: (w: string) => w,
+      LOWER: (w: string) => w.toLocaleLowerCase(language),
+      UPPER: (w: string) => w.toLocaleUpperCase(language),
+    }[case_change_action];
+    const kept = textOf(X)
+      .filter((word) => !stops.has(key(word)))
+      .map(change);
     if (kept.length === 0) kept.push('');
     return new Tensor('string', dims.length === 2 ? [1, kept.length] : [kept.length], kept);
   },
 });
 
 export const RegexFullMatch = defineOp({
-  name: 'RegexFullMatch', since: 20,
-  inputs: { X: strings }, outputs: { Y: 'bool' },
+  name: 'RegexFullMatch',
+  since: 20,
+  inputs: { X: strings },
+  outputs: { Y: 'bool' },
   attrs: { pattern: optionalString() },
   source: 'RE2 syntax, github.com/google/re2/wiki/Syntax',
   shapes: ({ X }) => [X.shape],

@@ -8,7 +8,12 @@ import { referenceProvider } from './reference.ts';
 
 export const builtInPlugins = (ops: OpSet, version: string, facilities: FlagosHost): PluginCandidate[] =>
   [flagosProvider(ops, version, facilities), referenceProvider(ops, version)].map((provider) =>
-    givenPlugin(`flagos:${provider.name}`, { kind: 'built-in', detail: 'part of flagos' }, definePlugin({
-      abi: 1,
-      bind: (container) => void container.bind(KERNEL_PROVIDER).toConstantValue(provider),
-    })));
+    givenPlugin(
+      `flagos:${provider.name}`,
+      { kind: 'built-in', detail: 'part of flagos' },
+      definePlugin({
+        abi: 1,
+        bind: (container) => void container.bind(KERNEL_PROVIDER).toConstantValue(provider),
+      }),
+    ),
+  );

@@ -17,8 +17,26 @@ export type ProviderKind = 'flagos' | 'vendor' | 'reference';
 
 /** Why a candidate was not chosen, or cannot run. */
 export type ReasonCode =
-  | 'NO_KERNEL' | 'DTYPE' | 'LAYOUT' | 'RANK' | 'SHAPE' | 'SHAPE_UNKNOWN' | 'ATTR' | 'VERSION' | 'KNOWN_BUG' | 'LIMIT'
-  | 'POLICY' | 'ACC_FAIL' | 'ACC_UNKNOWN' | 'SLOWER' | 'TRANSFER' | 'REGION' | 'QUARANTINED' | 'LOCKED' | 'PROBE' | 'ERROR';
+  | 'NO_KERNEL'
+  | 'DTYPE'
+  | 'LAYOUT'
+  | 'RANK'
+  | 'SHAPE'
+  | 'SHAPE_UNKNOWN'
+  | 'ATTR'
+  | 'VERSION'
+  | 'KNOWN_BUG'
+  | 'LIMIT'
+  | 'POLICY'
+  | 'ACC_FAIL'
+  | 'ACC_UNKNOWN'
+  | 'SLOWER'
+  | 'TRANSFER'
+  | 'REGION'
+  | 'QUARANTINED'
+  | 'LOCKED'
+  | 'PROBE'
+  | 'ERROR';
 
 /** What a plugin may use of the process it runs in. */
 export interface Host {

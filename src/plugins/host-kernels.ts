@@ -9,7 +9,9 @@ import type { Prepared, Region, RunValue, Variant } from './contract.ts';
 
 /** What is known of the arguments of a region's only node. */
 export const argsOfNode = (region: Region): Arg[] =>
-  region.nodes[0]!.inputs.map((name) => (name === '' ? { type: undefined } : { type: region.types.get(name), value: region.constants.get(name) }));
+  region.nodes[0]!.inputs.map((name) =>
+    name === '' ? { type: undefined } : { type: region.types.get(name), value: region.constants.get(name) },
+  );
 
 /** Whether a region is one node that its record calculates by a host function. */
 export const isHostRegion = (ops: OpSet, region: Region): boolean => {
@@ -17,7 +19,11 @@ export const isHostRegion = (ops: OpSet, region: Region): boolean => {
   const record = node && region.nodes.length === 1 ? ops.find(node.domain, node.op) : undefined;
   if (!record?.host) return false;
   const args = argsOfNode(region);
-  return usesHost(bindNode(record, node!), args.map((a) => a.type), args.map((a) => a.value));
+  return usesHost(
+    bindNode(record, node!),
+    args.map((a) => a.type),
+    args.map((a) => a.value),
+  );
 };
 
 /** Puts a node's arguments in order from a region's inputs and constants. */

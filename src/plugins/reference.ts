@@ -28,7 +28,14 @@ class ReferenceSession implements ChipSession {
     const bound = bindNode(record, node);
     const args = argsOfNode(region);
     const types = args.map((a) => a.type);
-    if (usesHost(bound, types, args.map((a) => a.value))) return record.host ? supported : refused('DTYPE', `has no function for ${types.map(kindOf).join(', ')}`);
+    if (
+      usesHost(
+        bound,
+        types,
+        args.map((a) => a.value),
+      )
+    )
+      return record.host ? supported : refused('DTYPE', `has no function for ${types.map(kindOf).join(', ')}`);
     if (types.some((t, i) => t && t.kind !== 'tensor' && node.inputs[i] !== '')) return refused('DTYPE', 'takes tensors only');
     return isConcrete(bound, args) ? supported : refused('SHAPE_UNKNOWN', 'shapes depend on values that are not known yet');
   }
@@ -46,7 +53,9 @@ class ReferenceSession implements ChipSession {
     const gather = gatherArguments(region);
     // Outputs nobody reads are not computed.
     const kept = { ...bound, node: { ...node, outputs: node.outputs.map((o) => (region.outputs.some((r) => r.name === o) ? o : '')) } };
-    const samples = args.map((a) => (a.type?.kind === 'tensor' ? { dtype: a.type.dtype, dims: concreteShape(a.type)!, value: a.value } : undefined));
+    const samples = args.map((a) =>
+      a.type?.kind === 'tensor' ? { dtype: a.type.dtype, dims: concreteShape(a.type)!, value: a.value } : undefined,
+    );
     const evaluation = compileNode(kept, samples);
     const order = kept.node.outputs.flatMap((o) => (o === '' ? [] : [region.outputs.findIndex((r) => r.name === o)]));
     const check = contentCheck(this.ops, region);
@@ -54,7 +63,10 @@ class ReferenceSession implements ChipSession {
       workspaceBytes: evaluation.kernel.workspaceBytes,
       run: (inputs, outputs) => {
         check?.(inputs);
-        const results = evaluation.run(gather(inputs) as (Tensor | undefined)[], order.map((i) => outputs[i] as Tensor | undefined));
+        const results = evaluation.run(
+          gather(inputs) as (Tensor | undefined)[],
+          order.map((i) => outputs[i] as Tensor | undefined),
+        );
         order.forEach((at, i) => (outputs[at] = results[i]));
       },
       dispose: () => {},

@@ -6,10 +6,13 @@ import type { OpSet } from '../ops/registry.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
 
 /** Plain attribute values of a single call; numbers become what the op declares, else ints if they are whole. Undefined: left out. */
-export type PlainAttributes = Readonly<Record<string, number | bigint | boolean | string | readonly (number | bigint)[] | readonly string[] | Tensor | Attribute | undefined>>;
+export type PlainAttributes = Readonly<
+  Record<string, number | bigint | boolean | string | readonly (number | bigint)[] | readonly string[] | Tensor | Attribute | undefined>
+>;
 
 const isAttribute = (v: object): v is Attribute => 'type' in v && typeof v.type === 'string' && 'value' in v;
-const isNumbers = (v: readonly unknown[]): v is readonly (number | bigint)[] => v.every((x) => typeof x === 'number' || typeof x === 'bigint');
+const isNumbers = (v: readonly unknown[]): v is readonly (number | bigint)[] =>
+  v.every((x) => typeof x === 'number' || typeof x === 'bigint');
 const isStrings = (v: readonly unknown[]): v is readonly string[] => v.every((x) => typeof x === 'string');
 const isFloats = (v: readonly (number | bigint)[]): v is readonly number[] => v.every((x) => typeof x === 'number');
 
@@ -19,15 +22,22 @@ const toAttribute = (name: string, v: unknown, declared: Attribute['type'] | und
   if (typeof v === 'string') return { type: 'string', value: v };
   if (typeof v === 'boolean') return { type: 'int', value: v ? 1 : 0 };
   if (typeof v === 'bigint') return { type: 'int', value: v };
-  if (typeof v === 'number') return { type: declared === 'float' || (declared === undefined && !Number.isInteger(v)) ? 'float' : 'int', value: v };
+  if (typeof v === 'number')
+    return { type: declared === 'float' || (declared === undefined && !Number.isInteger(v)) ? 'float' : 'int', value: v };
   if (Array.isArray(v) && isStrings(v) && (v.length > 0 || declared === 'strings')) return { type: 'strings', value: v };
   if (Array.isArray(v) && isNumbers(v)) {
-    return isFloats(v) && (declared === 'floats' || (declared === undefined && !v.every(Number.isInteger))) ? { type: 'floats', value: v } : { type: 'ints', value: v };
+    return isFloats(v) && (declared === 'floats' || (declared === undefined && !v.every(Number.isInteger)))
+      ? { type: 'floats', value: v }
+      : { type: 'ints', value: v };
   }
   if (typeof v === 'object' && v !== null && isAttribute(v)) return v;
-  throw new FlagosError('FLAGOS_E_ATTRIBUTE', `'${name}' is ${v === null ? 'null' : Array.isArray(v) ? 'a list of other things than numbers or strings' : `a ${typeof v}`}, which is no attribute`, {
-    hint: 'give numbers, strings, lists of them, tensors, or { type, value }',
-  });
+  throw new FlagosError(
+    'FLAGOS_E_ATTRIBUTE',
+    `'${name}' is ${v === null ? 'null' : Array.isArray(v) ? 'a list of other things than numbers or strings' : `a ${typeof v}`}, which is no attribute`,
+    {
+      hint: 'give numbers, strings, lists of them, tensors, or { type, value }',
+    },
+  );
 };
 
 const isValue = (x: unknown): x is Value => x === null || x instanceof Tensor || x instanceof Sequence || x instanceof MapValue;
@@ -40,15 +50,25 @@ const splitName = (op: string): readonly [domain: string, name: string] => {
 };
 
 /** The graph of one call: inputs x0, x1, …, outputs y0, y1, …. @throws FLAGOS_E_ATTRIBUTE, FLAGOS_E_USAGE. */
-export const callGraph = (op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes, outputs: number, ops: OpSet): Graph => {
+export const callGraph = (
+  op: string,
+  inputs: readonly (Value | undefined)[],
+  attributes: PlainAttributes,
+  outputs: number,
+  ops: OpSet,
+): Graph => {
   const [domain, name] = splitName(op);
   const record = ops.find(domain, name);
   if (!Number.isInteger(outputs) || outputs < 1) throw new FlagosError('FLAGOS_E_USAGE', `${op} cannot have ${outputs} outputs`);
-  const attrs = Object.fromEntries(Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, toAttribute(k, v, record?.attrs[k]?.type)] as const])));
+  const attrs = Object.fromEntries(
+    Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, toAttribute(k, v, record?.attrs[k]?.type)] as const])),
+  );
   const names = inputs.map((x, i) => (x === undefined ? '' : `x${i}`));
   const made = Array.from({ length: outputs }, (_, i) => `y${i}`);
   return {
-    name: opName(domain, name), types: new Map(), initializers: new Map(),
+    name: opName(domain, name),
+    types: new Map(),
+    initializers: new Map(),
     inputs: names.filter((n) => n !== '').map((n) => ({ name: n, type: undefined })),
     outputs: made.map((n) => ({ name: n, type: undefined })),
     nodes: [{ name: op, op: name, domain, version: record?.since ?? 1, inputs: names, outputs: made, attrs }],
@@ -58,7 +78,11 @@ export const callGraph = (op: string, inputs: readonly (Value | undefined)[], at
 /** @throws FLAGOS_E_INPUT for what is no value of this library. */
 export const checkArguments = (op: string, inputs: readonly unknown[]): void => {
   const odd = inputs.findIndex((x) => x !== undefined && !isValue(x));
-  if (odd >= 0) throw new FlagosError('FLAGOS_E_INPUT', `argument ${odd} is not a value of this library`, { trace: { op }, hint: 'make it with new Tensor(dtype, dims, data) or Tensor.from' });
+  if (odd >= 0)
+    throw new FlagosError('FLAGOS_E_INPUT', `argument ${odd} is not a value of this library`, {
+      trace: { op },
+      hint: 'make it with new Tensor(dtype, dims, data) or Tensor.from',
+    });
 };
 
 /** Values JSON would take for others. */
@@ -70,5 +94,10 @@ const distinct = (_: string, v: unknown): unknown => {
 };
 
 /** The same for calls that can share a graph and its plans. */
-export const callKey = (op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes, options: { readonly outputs?: number; readonly policy?: PolicyOverride }): string =>
+export const callKey = (
+  op: string,
+  inputs: readonly (Value | undefined)[],
+  attributes: PlainAttributes,
+  options: { readonly outputs?: number; readonly policy?: PolicyOverride },
+): string =>
   JSON.stringify([op, inputs.map((x) => (x === undefined ? 0 : 1)), options.outputs ?? 1, attributes, options.policy ?? null], distinct);

@@ -34,6 +34,14 @@ export const coverageOf = (decisions: Decisions, plans: readonly PreparedPlan[])
     count(regions, chip);
   }
   const folded = new Set(plans.flatMap((p) => p.special.folded).filter((name) => !decisions.has(name))).size;
-  const parts = Object.entries(nodes).sort((a, b) => b[1] - a[1]).map(([chip, n]) => `${n} on ${chip} (${regions[chip] ?? 0} ${regions[chip] === 1 ? 'region' : 'regions'})`);
-  return { nodes, regions, folded, total: decisions.size, line: `${decisions.size} ${decisions.size === 1 ? 'node' : 'nodes'}: ${parts.join(', ') || 'nothing to run'}${folded ? `; ${folded} folded` : ''}` };
+  const parts = Object.entries(nodes)
+    .sort((a, b) => b[1] - a[1])
+    .map(([chip, n]) => `${n} on ${chip} (${regions[chip] ?? 0} ${regions[chip] === 1 ? 'region' : 'regions'})`);
+  return {
+    nodes,
+    regions,
+    folded,
+    total: decisions.size,
+    line: `${decisions.size} ${decisions.size === 1 ? 'node' : 'nodes'}: ${parts.join(', ') || 'nothing to run'}${folded ? `; ${folded} folded` : ''}`,
+  };
 };

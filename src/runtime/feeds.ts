@@ -32,16 +32,29 @@ export const checkInput = (model: string, info: ValueInfo, value: Value | undefi
 };
 
 /** @throws FLAGOS_E_INPUT if a tensor given for an output is not of its type and shape. */
-export const checkPlaces = (model: string, outputs: readonly ValueInfo[], places: readonly (Tensor | undefined)[], values: readonly Value[]): void =>
+export const checkPlaces = (
+  model: string,
+  outputs: readonly ValueInfo[],
+  places: readonly (Tensor | undefined)[],
+  values: readonly Value[],
+): void =>
   places.forEach((place, i) => {
     if (!place || fitsInto(place, values[i]!)) return;
-    throw new FlagosError('FLAGOS_E_INPUT', `the tensor given for output '${outputs[i]!.name}' is ${describeValue(place)}, the output is ${describeValue(values[i]!)}`, { trace: { model } });
+    throw new FlagosError(
+      'FLAGOS_E_INPUT',
+      `the tensor given for output '${outputs[i]!.name}' is ${describeValue(place)}, the output is ${describeValue(values[i]!)}`,
+      { trace: { model } },
+    );
   });
 
 /** The error for a name the model does not have. */
 export const unknownName = (model: string, what: 'input' | 'output', name: string, known: readonly ValueInfo[]): FlagosError => {
-  const near = nearest(name, known.map((k) => k.name));
+  const near = nearest(
+    name,
+    known.map((k) => k.name),
+  );
   return new FlagosError('FLAGOS_E_INPUT', `there is no ${what} '${name}'`, {
-    trace: { model }, hint: near ? `did you mean '${near}'?` : `${what}s are ${known.map((k) => `'${k.name}'`).join(', ')}`,
+    trace: { model },
+    hint: near ? `did you mean '${near}'?` : `${what}s are ${known.map((k) => `'${k.name}'`).join(', ')}`,
   });
 };

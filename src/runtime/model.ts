@@ -57,14 +57,17 @@ export class FlagosModel {
   async run(feeds: Readonly<Record<string, Value>>, options: ModelRunOptions = {}): Promise<Record<string, Value>> {
     const { graph } = this.model;
     const { into, outputs: wanted } = options;
-    for (const name of wanted ?? []) if (!this.outputs.some((o) => o.name === name)) throw unknownName(this.name, 'output', name, this.outputs);
+    for (const name of wanted ?? [])
+      if (!this.outputs.some((o) => o.name === name)) throw unknownName(this.name, 'output', name, this.outputs);
     for (const name in feeds) if (!graph.inputs.some((i) => i.name === name)) throw unknownName(this.name, 'input', name, graph.inputs);
     for (const name in into) if (!this.outputs.some((o) => o.name === name)) throw unknownName(this.name, 'output', name, this.outputs);
     const inputs = graph.inputs.map((i) => (Object.hasOwn(feeds, i.name) ? feeds[i.name] : undefined));
     const places = into && this.outputs.map((o) => into[o.name]);
     const values = await this.runPositional(inputs, { ...options, into: places });
     if (places) checkPlaces(this.name, this.outputs, places, values);
-    return Object.fromEntries(this.outputs.flatMap((o, i) => (wanted === undefined || wanted.includes(o.name) ? [[o.name, values[i]!] as const] : [])));
+    return Object.fromEntries(
+      this.outputs.flatMap((o, i) => (wanted === undefined || wanted.includes(o.name) ? [[o.name, values[i]!] as const] : [])),
+    );
   }
 
   /** As {@link run}, by position among the graph's inputs and outputs; synchronous where every kernel is. */
@@ -84,7 +87,10 @@ export class FlagosModel {
     const inputs = this.model.graph.inputs.map((info): Value | undefined => {
       if (this.#optional.has(info.name) || info.type?.kind !== 'tensor') return undefined;
       const dims = shapes[info.name] ?? concreteShape(info.type);
-      if (!dims) throw new FlagosError('FLAGOS_E_INPUT', `the shape of input '${info.name}' is not known: ${describeType(info.type)}`, { hint: 'give it in `shapes`' });
+      if (!dims)
+        throw new FlagosError('FLAGOS_E_INPUT', `the shape of input '${info.name}' is not known: ${describeType(info.type)}`, {
+          hint: 'give it in `shapes`',
+        });
       return Tensor.zeros(info.type.dtype, dims);
     });
     await this.#runner.prepare(inputs);
@@ -92,7 +98,12 @@ export class FlagosModel {
 
   /** Where each node runs, over all plans in use (the newest one for a node counts). */
   placement(): Placement[] {
-    return [...this.#decisions().values()].map(({ decision: d }) => ({ node: d.node, op: d.op, kernel: d.kernel?.id ?? 'none', region: d.region?.id ?? -1 }));
+    return [...this.#decisions().values()].map(({ decision: d }) => ({
+      node: d.node,
+      op: d.op,
+      kernel: d.kernel?.id ?? 'none',
+      region: d.region?.id ?? -1,
+    }));
   }
 
   /** Why a node runs where it runs. @throws FLAGOS_E_USAGE for a name no plan knows. */
@@ -101,13 +112,18 @@ export class FlagosModel {
     const found = all.get(node);
     if (found) return found.decision;
     const folded = this.plans.some((p) => p.special.folded.includes(node));
-    if (folded) throw new FlagosError('FLAGOS_E_USAGE', `node '${node}' was folded to a constant when the plan was made; nothing runs for it`);
+    if (folded)
+      throw new FlagosError('FLAGOS_E_USAGE', `node '${node}' was folded to a constant when the plan was made; nothing runs for it`);
     const near = nearest(node, [...all.keys()]);
-    throw new FlagosError('FLAGOS_E_USAGE', `no plan has a node '${node}'`, { hint: near ? `did you mean '${near}'?` : all.size ? 'see `placement()` for the nodes there are' : 'run or prepare the model first' });
+    throw new FlagosError('FLAGOS_E_USAGE', `no plan has a node '${node}'`, {
+      hint: near ? `did you mean '${near}'?` : all.size ? 'see `placement()` for the nodes there are' : 'run or prepare the model first',
+    });
   }
 
   #decisions(): Decisions {
-    return new Map(this.plans.flatMap((plan) => [...plan.planned.decisions].map(([node, decision]) => [node, { decision, plan }] as const)));
+    return new Map(
+      this.plans.flatMap((plan) => [...plan.planned.decisions].map(([node, decision]) => [node, { decision, plan }] as const)),
+    );
   }
 
   /** What ran where, in numbers and in one line. */

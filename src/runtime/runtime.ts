@@ -126,14 +126,24 @@ export class Runtime {
    * @param op ONNX name, with domain if not ai.onnx: `MatMul`, `com.microsoft.FusedMatMul`.
    * @returns the outputs in order (as many as `outputs` says).
    */
-  async call(op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes = {}, options: { outputs?: number; policy?: PolicyOverride } = {}): Promise<Value[]> {
+  async call(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: PlainAttributes = {},
+    options: { outputs?: number; policy?: PolicyOverride } = {},
+  ): Promise<Value[]> {
     this.#assertOpen();
     checkArguments(op, inputs);
     const key = callKey(op, inputs, attributes, options);
     let runner = this.#calls.get(key);
     if (runner) this.#calls.delete(key);
     else {
-      runner = new GraphRunner(callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops), this.dispatcher(options.policy), true, { handsOut: true });
+      runner = new GraphRunner(
+        callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops),
+        this.dispatcher(options.policy),
+        true,
+        { handsOut: true },
+      );
       if (this.#calls.size >= CALL_LIMIT) {
         const [oldest, old] = this.#calls.entries().next().value!;
         this.#calls.delete(oldest);
@@ -148,7 +158,10 @@ export class Runtime {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const failed = (what: string) => (thrown: unknown): void => this.#parts.host.logger.log('warn', `closing ${what} failed`, { reason: asError(thrown).message });
+    const failed =
+      (what: string) =>
+      (thrown: unknown): void =>
+        this.#parts.host.logger.log('warn', `closing ${what} failed`, { reason: asError(thrown).message });
     for (const model of this.#models) await model.dispose().catch(failed(model.name));
     for (const runner of this.#calls.values()) await runner.dispose().catch(failed(runner.graph.name));
     for (const { id, session } of this.chips) await (async () => session.close())().catch(failed(id));

@@ -13,20 +13,30 @@ describe('call', () => {
     expect(await call('LeakyRelu', [row(-2, 4)], { alpha: { type: 'float', value: 0.5 } })).toEqual([[-1, 4]]);
     expect(await call('Transpose', [tensor([1, 2], [1, 2])], { perm: [1, 0] })).toEqual([[1, 2]]);
     expect(await call('ai.onnx.Neg', [row(1)])).toEqual([[-1]]);
-    expect(await call('com.microsoft.FusedMatMul', [tensor([1, 2], [1, 2]), tensor([1, 2], [3, 4])], { transB: 1, alpha: 2 })).toEqual([[22]]);
+    expect(await call('com.microsoft.FusedMatMul', [tensor([1, 2], [1, 2]), tensor([1, 2], [3, 4])], { transB: 1, alpha: 2 })).toEqual([
+      [22],
+    ]);
     expect(await call('ConstantOfShape', [i64(2)], { value: i64(7) })).toEqual([[7n, 7n]]);
     expect(await call('Split', [row(1, 2, 3)], { axis: 0 }, { outputs: 3 })).toEqual([[1], [2], [3]]);
     // An empty list is of the type the op declares.
-    expect((await runtime.call('Constant', [], { value_ints: [] })).map((t) => [(t as Tensor).dtype, (t as Tensor).dims])).toEqual([['int64', [0]]]);
+    expect((await runtime.call('Constant', [], { value_ints: [] })).map((t) => [(t as Tensor).dtype, (t as Tensor).dims])).toEqual([
+      ['int64', [0]],
+    ]);
     expect((await runtime.call('Constant', [], { value_strings: [] })).map((t) => (t as Tensor).dtype)).toEqual(['string']);
     expect(await call('Clip', [row(-5, 5), undefined, tensor([], [1])])).toEqual([[-5, 1]]);
   });
 
   it('control flow, too, including of domain ai.onnx by name', async () => {
     const runtime = await openRuntime([]);
-    const branch = (value: number): { type: 'graph'; value: ReturnType<typeof graph> } => ({ type: 'graph', value: graph(['y = Identity c'], { outputs: ['y'], constants: { c: row(value) } }) });
+    const branch = (value: number): { type: 'graph'; value: ReturnType<typeof graph> } => ({
+      type: 'graph',
+      value: graph(['y = Identity c'], { outputs: ['y'], constants: { c: row(value) } }),
+    });
     // The same but for the constants in their branches: calls that must not be taken for each other.
-    for (const [a, b] of [[1, 2], [3, 4]] as const) {
+    for (const [a, b] of [
+      [1, 2],
+      [3, 4],
+    ] as const) {
       for (const op of ['If', 'ai.onnx.If']) {
         expect((await runtime.call(op, [bool(true)], { then_branch: branch(a), else_branch: branch(b) })).map(listOf)).toEqual([[a]]);
         expect((await runtime.call(op, [bool(false)], { then_branch: branch(a), else_branch: branch(b) })).map(listOf)).toEqual([[b]]);
@@ -67,10 +77,12 @@ describe('call', () => {
     await expect(runtime.call('Add', [row(1)])).rejects.toMatchObject({ code: 'FLAGOS_E_MODEL_INVALID', trace: { op: 'Add' } });
     await expect(runtime.call('Add', [row(1, 2), row(1, 2, 3)])).rejects.toMatchObject({ code: 'FLAGOS_E_SHAPE' });
     await expect(runtime.call('Neg', [row(1)], { speed: 3 })).rejects.toMatchObject({ code: 'FLAGOS_E_ATTRIBUTE' });
-    for (const alpha of [null, {}, [1, 'a'], () => 1, Symbol('a')]) await expect(runtime.call('LeakyRelu', [row(1)], { alpha: alpha as never })).rejects.toMatchObject({ code: 'FLAGOS_E_ATTRIBUTE' });
+    for (const alpha of [null, {}, [1, 'a'], () => 1, Symbol('a')])
+      await expect(runtime.call('LeakyRelu', [row(1)], { alpha: alpha as never })).rejects.toMatchObject({ code: 'FLAGOS_E_ATTRIBUTE' });
     expect((await runtime.call('LeakyRelu', [row(-1)], { alpha: undefined })).map(listOf)).toEqual([[Math.fround(-0.01)]]);
     await expect(runtime.call('Neg', [[1, 2] as never])).rejects.toMatchObject({ code: 'FLAGOS_E_INPUT' });
-    for (const outputs of [0, -1, 1.5, NaN]) await expect(runtime.call('Neg', [row(1)], {}, { outputs })).rejects.toMatchObject({ code: 'FLAGOS_E_USAGE' });
+    for (const outputs of [0, -1, 1.5, NaN])
+      await expect(runtime.call('Neg', [row(1)], {}, { outputs })).rejects.toMatchObject({ code: 'FLAGOS_E_USAGE' });
   });
 
   it('obeys a policy of its own', async () => {
@@ -80,7 +92,9 @@ describe('call', () => {
     expect(v.log.runs).toBe(0);
     await runtime.call('Neg', [row(1)]);
     expect(v.log.runs).toBe(1);
-    await expect(runtime.call('Neg', [row(1)], {}, { policy: { prefer: ['vendor:none'], fallback: 'none' } })).rejects.toMatchObject({ code: 'FLAGOS_E_NO_KERNEL' });
+    await expect(runtime.call('Neg', [row(1)], {}, { policy: { prefer: ['vendor:none'], fallback: 'none' } })).rejects.toMatchObject({
+      code: 'FLAGOS_E_NO_KERNEL',
+    });
   });
 });
 

@@ -14,7 +14,8 @@ import { Runtime, type RuntimeParts } from '../../src/runtime/runtime.ts';
 export { vendor, type VendorOptions } from './vendor.ts';
 
 export const f32 = (...shape: (number | string | null)[]): ValueType => tensorType('float32', shape);
-export const tensor = (dims: readonly number[], values: readonly (number | bigint | boolean)[], dtype: DType = 'float32'): Tensor => Tensor.from(dtype, dims, values);
+export const tensor = (dims: readonly number[], values: readonly (number | bigint | boolean)[], dtype: DType = 'float32'): Tensor =>
+  Tensor.from(dtype, dims, values);
 export const row = (...values: number[]): Tensor => tensor([values.length], values);
 export const i64 = (...values: number[]): Tensor => tensor([values.length], values, 'int64');
 export const listOf = (value: Value | undefined): unknown => (value instanceof Tensor ? value.toValues() : value);
@@ -35,7 +36,12 @@ export const node = (line: string, attrs: Readonly<Record<string, Plain>> = {}):
   const [name, domain = ''] = op.split(':').reverse();
   const omit = (n: string): string => (n === '_' ? '' : n);
   return {
-    name: outputs[0]!, op: name!, domain, version: 21, inputs: inputs.map(omit), outputs: outputs.map(omit),
+    name: outputs[0]!,
+    op: name!,
+    domain,
+    version: 21,
+    inputs: inputs.map(omit),
+    outputs: outputs.map(omit),
     attrs: Object.fromEntries(Object.entries(attrs).map(([k, v]) => [k, attribute(v)])),
   };
 };
@@ -48,19 +54,37 @@ export interface GraphParts {
   readonly name?: string;
 }
 /** @param lines nodes, or their lines. */
-export const graph = (lines: readonly (string | Node)[], { inputs = {}, outputs, constants = {}, types = {}, name = 'g' }: GraphParts): Graph => ({
-  name, nodes: lines.map((l) => (typeof l === 'string' ? node(l) : l)),
-  inputs: Object.entries(inputs).map(([n, type]) => ({ name: n, type })), outputs: outputs.map((n) => ({ name: n, type: undefined })),
-  initializers: new Map(Object.entries(constants)), types: new Map(Object.entries(types)),
+export const graph = (
+  lines: readonly (string | Node)[],
+  { inputs = {}, outputs, constants = {}, types = {}, name = 'g' }: GraphParts,
+): Graph => ({
+  name,
+  nodes: lines.map((l) => (typeof l === 'string' ? node(l) : l)),
+  inputs: Object.entries(inputs).map(([n, type]) => ({ name: n, type })),
+  outputs: outputs.map((n) => ({ name: n, type: undefined })),
+  initializers: new Map(Object.entries(constants)),
+  types: new Map(Object.entries(types)),
 });
 
 /** A runtime of the reference and these vendors, and what it logged. */
-export const openRuntime = async (vendors: readonly KernelProvider[], policy: PolicyOverride = {}, parts: Partial<RuntimeParts> = {}): Promise<Runtime & { readonly lines: string[] }> => {
+export const openRuntime = async (
+  vendors: readonly KernelProvider[],
+  policy: PolicyOverride = {},
+  parts: Partial<RuntimeParts> = {},
+): Promise<Runtime & { readonly lines: string[] }> => {
   const registry = new ProviderRegistry();
   for (const v of [referenceProvider(opSet, '1'), ...vendors]) registry.register(`plugin ${v.name}`, [v]);
   const lines: string[] = [];
-  const logger = { log: (level: LogLevel, message: string, fields: object = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`) };
-  const runtime = await Runtime.open({ registry, ops: opSet, policy: mergePolicies(defaultPolicy, policy), host: { logger, threads: 1, env: {} }, ...parts });
+  const logger = {
+    log: (level: LogLevel, message: string, fields: object = {}) => void lines.push(`${level} ${message} ${JSON.stringify(fields)}`),
+  };
+  const runtime = await Runtime.open({
+    registry,
+    ops: opSet,
+    policy: mergePolicies(defaultPolicy, policy),
+    host: { logger, threads: 1, env: {} },
+    ...parts,
+  });
   return Object.assign(runtime, { lines });
 };
 
@@ -69,4 +93,5 @@ export const loadModel = async (g: Graph, vendors: readonly KernelProvider[] = [
   (await openRuntime(vendors, policy)).model({ name: 'm', graph: g, metadata: {} });
 
 /** Provider that runs each node. */
-export const runners = (model: FlagosModel): Record<string, string> => Object.fromEntries(model.placement().map((p) => [p.node, p.kernel.slice(0, p.kernel.indexOf('/'))]));
+export const runners = (model: FlagosModel): Record<string, string> =>
+  Object.fromEntries(model.placement().map((p) => [p.node, p.kernel.slice(0, p.kernel.indexOf('/'))]));

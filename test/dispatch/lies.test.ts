@@ -9,10 +9,16 @@ import { f32, graph, listOf, loadModel, node, openRuntime, row, runners, tensor,
 
 const abs = graph(['y = Abs x'], { inputs: { x: f32('n') }, outputs: ['y'] });
 const x = row(-1, 2);
-const fail = (message = 'segment lost'): never => { throw new Error(message); };
-const modelOf = (options: VendorOptions, policy: PolicyOverride = {}, g = abs): Promise<FlagosModel> => loadModel(g, [vendor('liar', options)], { prefer: ['vendor:liar'], ...policy });
+const fail = (message = 'segment lost'): never => {
+  throw new Error(message);
+};
+const modelOf = (options: VendorOptions, policy: PolicyOverride = {}, g = abs): Promise<FlagosModel> =>
+  loadModel(g, [vendor('liar', options)], { prefer: ['vendor:liar'], ...policy });
 const errorOf = async (run: Promise<unknown>): Promise<FlagosError> => {
-  const e: unknown = await run.then(() => undefined, (thrown: unknown) => thrown);
+  const e: unknown = await run.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   if (e instanceof FlagosError) return e;
   throw new Error(`expected a FlagosError, got ${String(e)}`);
 };
@@ -20,10 +26,14 @@ const trace = { model: 'm', node: 'y', op: 'Abs', chip: 'liar/chip', kernel: 'li
 
 describe('a vendor that says it can, and cannot', () => {
   const lies: Record<string, () => Prepared | Promise<Prepared>> = {
-    'throws unsupported': () => { throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'no such tiling'); },
+    'throws unsupported': () => {
+      throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'no such tiling');
+    },
     'throws something plain': () => fail('no such tiling'),
-    'throws a string': () => { throw 'no such tiling'; },
-    'rejects': () => Promise.reject(new Error('no such tiling')),
+    'throws a string': () => {
+      throw 'no such tiling';
+    },
+    rejects: () => Promise.reject(new Error('no such tiling')),
     'gives nothing': () => undefined as never,
     'gives half a kernel': () => ({ run: () => {} }) as never,
     'promises half a kernel': () => Promise.resolve({ dispose: () => {} }) as never,
@@ -33,7 +43,9 @@ describe('a vendor that says it can, and cannot', () => {
     expect(listOf((await model.run({ x }))['y'])).toEqual([1, 2]);
     const verdict = model.explain('y').verdicts.find((v) => v.provider === 'liar')!;
     expect(verdict.reason).toBe('QUARANTINED');
-    expect(verdict.detail).toMatch(what.startsWith('give') || what.startsWith('promise') ? /nothing that has run and dispose/ : /no such tiling/);
+    expect(verdict.detail).toMatch(
+      what.startsWith('give') || what.startsWith('promise') ? /nothing that has run and dispose/ : /no such tiling/,
+    );
     // For this signature only, and for this model only.
     await model.run({ x: row(1) });
     expect(model.plans).toHaveLength(2);
@@ -45,8 +57,18 @@ describe('a vendor that says it can, and cannot', () => {
   });
 
   it('unsupported goes on to the next even if failures are to be raised; anything else is raised', async () => {
-    const raised = (prepare: () => never): Promise<unknown> => modelOf({ prepare }, { onFailure: 'error' }).then((m) => m.run({ x })).then(({ y }) => listOf(y), (e: FlagosError) => e.code);
-    expect(await raised(() => { throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'no'); })).toEqual([1, 2]);
+    const raised = (prepare: () => never): Promise<unknown> =>
+      modelOf({ prepare }, { onFailure: 'error' })
+        .then((m) => m.run({ x }))
+        .then(
+          ({ y }) => listOf(y),
+          (e: FlagosError) => e.code,
+        );
+    expect(
+      await raised(() => {
+        throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'no');
+      }),
+    ).toEqual([1, 2]);
     expect(await raised(() => fail())).toBe('FLAGOS_E_KERNEL');
   });
 
@@ -66,7 +88,11 @@ describe('a vendor that says it can, and cannot', () => {
 
   it('about a whole region: it is halved until it works', async () => {
     const v = vendor('liar', { regions: 'connected', prepare: (r, _, honest) => (r.nodes.length > 2 ? fail('too long') : honest()) });
-    const model = await loadModel(graph(['a = Abs x', 'b = Neg a', 'c = Abs b', 'd = Neg c', 'y = Relu d'], { inputs: { x: f32(2) }, outputs: ['y'] }), [v], { prefer: ['vendor:liar'] });
+    const model = await loadModel(
+      graph(['a = Abs x', 'b = Neg a', 'c = Abs b', 'd = Neg c', 'y = Relu d'], { inputs: { x: f32(2) }, outputs: ['y'] }),
+      [v],
+      { prefer: ['vendor:liar'] },
+    );
     expect(listOf((await model.run({ x }))['y'])).toEqual([0, 0]);
     expect(v.log.prepared.map((r) => r.nodes.map((n) => n.name).join('')).sort()).toEqual(['ab', 'c', 'dy']);
     expect(runners(model)['y']).toBe('liar');
@@ -83,11 +109,18 @@ describe('a kernel that breaks the contract', () => {
   const open = graph(['y = NonZero x'], { inputs: { x: f32('n') }, outputs: ['y'] });
 
   it('puts another tensor in place of the one it was given', async () => {
-    expect(await said({ run: (_, outputs) => void (outputs[0] = row(1, 2)) })).toBe("put another value in place of the tensor it was given for output 'y'");
+    expect(await said({ run: (_, outputs) => void (outputs[0] = row(1, 2)) })).toBe(
+      "put another value in place of the tensor it was given for output 'y'",
+    );
     expect(await said({ run: (_, outputs) => void (outputs[0] = undefined) })).toMatch(/^put another value/);
     expect(await said({ run: (_, outputs) => void (outputs.length = 0) })).toMatch(/^put another value/);
     // An inner value, in the arena.
-    expect(await said({ run: (_, outputs) => void (outputs[0] = row(1, 2)) }, graph(['a = Abs x', 'y = Neg a'], { inputs: { x: f32(2) }, outputs: ['y'] }))).toMatch(/output 'a'$/);
+    expect(
+      await said(
+        { run: (_, outputs) => void (outputs[0] = row(1, 2)) },
+        graph(['a = Abs x', 'y = Neg a'], { inputs: { x: f32(2) }, outputs: ['y'] }),
+      ),
+    ).toMatch(/output 'a'$/);
   });
 
   it('makes nothing, or something else than was planned', async () => {
@@ -102,7 +135,10 @@ describe('a kernel that breaks the contract', () => {
   });
 
   it('next time it is somebody else’s turn', async () => {
-    for (const run of [(_: unknown, outputs: unknown[]) => void (outputs[0] = row(5, 5)), (_: unknown, outputs: unknown[]) => void outputs.pop()]) {
+    for (const run of [
+      (_: unknown, outputs: unknown[]) => void (outputs[0] = row(5, 5)),
+      (_: unknown, outputs: unknown[]) => void outputs.pop(),
+    ]) {
       const model = await modelOf({ run });
       for (let i = 0; i < 2; i++) expect(listOf((await model.run({ x }))['y'])).toEqual([1, 2]);
       expect(runners(model)).toEqual({ y: 'reference' });
@@ -111,14 +147,32 @@ describe('a kernel that breaks the contract', () => {
 
   it('what it gives back besides is of no interest', async () => {
     for (const extra of [7, null, 'done', {}]) {
-      const model = await modelOf({ run: (_, __, honest) => { honest(); return extra as never; } });
+      const model = await modelOf({
+        run: (_, __, honest) => {
+          honest();
+          return extra as never;
+        },
+      });
       expect(listOf((await model.run({ x }))['y'])).toEqual([1, 2]);
     }
   });
 
   it('hands its input on as output: the caller gets a tensor of its own, and nothing of it is overwritten later', async () => {
-    const g = graph(['b = Compress x c', 'y = Neg b'], { inputs: { x: f32('n') }, outputs: ['b', 'y'], constants: { c: tensor([2], [true, true], 'bool') } });
-    const model = await modelOf({ run: ([t], outputs, honest, region) => { if (region.nodes[0]!.op === 'Compress') outputs[0] = t; else honest(); } }, {}, g);
+    const g = graph(['b = Compress x c', 'y = Neg b'], {
+      inputs: { x: f32('n') },
+      outputs: ['b', 'y'],
+      constants: { c: tensor([2], [true, true], 'bool') },
+    });
+    const model = await modelOf(
+      {
+        run: ([t], outputs, honest, region) => {
+          if (region.nodes[0]!.op === 'Compress') outputs[0] = t;
+          else honest();
+        },
+      },
+      {},
+      g,
+    );
     const feed = row(1, 2);
     const first = await model.run({ x: feed });
     (first['b'] as Tensor).data.fill(9 as never);
@@ -131,24 +185,57 @@ it('types the model states and that are not so: what it says of shapes is not re
   const v = vendor('odd', { ops: ['Frob'], run: (_, outputs) => void (outputs[0] = row(1, 2, 3)) });
   const types = { y: f32(2), o: f32(1, 2) };
   const runtime = await openRuntime([v]);
-  const frob = runtime.model({ name: 'm', graph: graph(['y = odd:Frob x', 'z = Neg y'], { inputs: { x: f32(2) }, outputs: ['z'], types }), metadata: {} });
-  for (let i = 0; i < 2; i++) expect(listOf((await frob.run({ x }))['z'])).toEqual([-1, -2, -3]);
-  expect(runtime.lines).toEqual([`warn the model says that 'y' is float32[2], it is float32[3]; shapes it states are not relied on any more {"model":"m"}`]);
-  const branches = graph([node('o = If c', { then_branch: graph(['a = Abs x'], { outputs: ['a'] }), else_branch: graph(['e = Concat x x'].map((l) => node(l, { axis: 0 })), { outputs: ['e'] }) }), 'z = Neg o'], {
-    inputs: { x: f32(2), c: { kind: 'tensor', dtype: 'bool', shape: [] } }, outputs: ['z', 'o'], types,
+  const frob = runtime.model({
+    name: 'm',
+    graph: graph(['y = odd:Frob x', 'z = Neg y'], { inputs: { x: f32(2) }, outputs: ['z'], types }),
+    metadata: {},
   });
+  for (let i = 0; i < 2; i++) expect(listOf((await frob.run({ x }))['z'])).toEqual([-1, -2, -3]);
+  expect(runtime.lines).toEqual([
+    `warn the model says that 'y' is float32[2], it is float32[3]; shapes it states are not relied on any more {"model":"m"}`,
+  ]);
+  const branches = graph(
+    [
+      node('o = If c', {
+        then_branch: graph(['a = Abs x'], { outputs: ['a'] }),
+        else_branch: graph(
+          ['e = Concat x x'].map((l) => node(l, { axis: 0 })),
+          { outputs: ['e'] },
+        ),
+      }),
+      'z = Neg o',
+    ],
+    {
+      inputs: { x: f32(2), c: { kind: 'tensor', dtype: 'bool', shape: [] } },
+      outputs: ['z', 'o'],
+      types,
+    },
+  );
   const conditional = await loadModel(branches);
-  for (const [c, expected] of [[true, [-1, -2]], [false, [1, -2, 1, -2]]] as const) expect(listOf((await conditional.run({ x, c: tensor([], [c], 'bool') }))['z'])).toEqual(expected);
+  for (const [c, expected] of [
+    [true, [-1, -2]],
+    [false, [1, -2, 1, -2]],
+  ] as const)
+    expect(listOf((await conditional.run({ x, c: tensor([], [c], 'bool') }))['z'])).toEqual(expected);
   // Element types are another matter: nothing can be made of a value that is of another one.
-  const wrong = await loadModel(graph(['y = odd:Frob x'], { inputs: { x: f32(2) }, outputs: ['y'], types: { y: { kind: 'tensor', dtype: 'int32', shape: [2] } } }), [v]);
-  expect(await errorOf(wrong.run({ x }))).toMatchObject({ code: 'FLAGOS_E_MODEL_INVALID', reason: "the model says that 'y' is int32[…], it is float32[3]" });
+  const wrong = await loadModel(
+    graph(['y = odd:Frob x'], { inputs: { x: f32(2) }, outputs: ['y'], types: { y: { kind: 'tensor', dtype: 'int32', shape: [2] } } }),
+    [v],
+  );
+  expect(await errorOf(wrong.run({ x }))).toMatchObject({
+    code: 'FLAGOS_E_MODEL_INVALID',
+    reason: "the model says that 'y' is int32[…], it is float32[3]",
+  });
 });
 
 it('one vendor opens, another does not: it is reported, and the others run', async () => {
   const broken = { ...vendor('broken'), open: () => fail('no licence') };
   const strange = { ...vendor('strange'), open: () => ({ supports: () => supported }) as never };
   const runtime = await openRuntime([broken, vendor('good'), strange]);
-  expect(runtime.broken.map((b) => [b.chip, (b.error as FlagosError).code])).toEqual([['broken/chip', 'FLAGOS_E_CHIP'], ['strange/chip', 'FLAGOS_E_KERNEL_CONTRACT']]);
+  expect(runtime.broken.map((b) => [b.chip, (b.error as FlagosError).code])).toEqual([
+    ['broken/chip', 'FLAGOS_E_CHIP'],
+    ['strange/chip', 'FLAGOS_E_KERNEL_CONTRACT'],
+  ]);
   expect(runtime.chips.map((c) => c.id)).toEqual(['reference/cpu', 'good/chip']);
   expect(listOf((await runtime.call('Abs', [x]))[0])).toEqual([1, 2]);
 });

@@ -9,7 +9,14 @@ const root = findOnnxTests(join(import.meta.dirname, '../..'));
 const pattern = new RegExp(process.env['FLAGOS_CASES'] ?? '^test_(add|relu|reshape_extended|if|loop1|nonzero|sequence_insert|range|scan)');
 
 describe.skipIf(!root)('ONNX cases through plans', async () => {
-  const flagos = await createRuntime({ cwd: import.meta.dirname, discover: false, file: false, env: {}, prefer: [process.env['FLAGOS_TEST_CHIP'] ?? 'reference'], fallback: process.env['FLAGOS_TEST_FALLBACK'] === 'any' ? 'any' : 'none' });
+  const flagos = await createRuntime({
+    cwd: import.meta.dirname,
+    discover: false,
+    file: false,
+    env: {},
+    prefer: [process.env['FLAGOS_TEST_CHIP'] ?? 'reference'],
+    fallback: process.env['FLAGOS_TEST_FALLBACK'] === 'any' ? 'any' : 'none',
+  });
   for (const name of root ? listCases(join(root, 'node')).filter((n) => pattern.test(n)) : []) {
     it(name, async () => {
       const folder = join(root!, 'node', name);

@@ -34,7 +34,10 @@ class Sketch {
     return `${this.prefix}v${this.lines.length}`;
   }
   floats(dims: readonly number[]): Tensor {
-    return tensor(dims, Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => Math.round((this.random() * 8 - 4) * 16) / 16));
+    return tensor(
+      dims,
+      Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => Math.round((this.random() * 8 - 4) * 16) / 16),
+    );
   }
   constant(t: Tensor): string {
     const name = `${this.prefix}c${Object.keys(this.constants).length}`;
@@ -64,13 +67,29 @@ class Sketch {
     const steps: (() => unknown)[] = [
       () => this.add(random.pick(['Abs', 'Neg', 'Relu', 'Floor', 'Sigmoid', 'Identity']), [x.name], dims),
       () => this.add(random.pick(['Add', 'Sub', 'Mul', 'Max']), [x.name, this.any((v) => `${v.dims}` === `${dims}`)!.name], dims),
-      () => this.add(random.pick(['Add', 'Mul', 'Min']), [x.name, this.constant(this.floats(random.pick([[], dims, dims.slice(axis)])))], dims),
+      () =>
+        this.add(random.pick(['Add', 'Mul', 'Min']), [x.name, this.constant(this.floats(random.pick([[], dims, dims.slice(axis)])))], dims),
       () => rank > 1 && this.add('Transpose', [x.name], [...dims].reverse()),
       () => this.add('Reshape', [x.name, this.constant(i64(-1))], [size]),
       () => rank && this.add('Concat', [x.name, x.name], dims.with(axis, dims[axis]! * 2), { axis }),
-      () => rank && size && this.add(random.pick(['ReduceSum', 'ReduceMax', 'ReduceMean']), [x.name, this.constant(i64(axis))], dims.with(axis, 1)),
-      () => rank && this.add('Slice', [x.name, this.constant(i64(0)), this.constant(i64(Math.ceil(dims[axis]! / 2))), this.constant(i64(axis))], dims.with(axis, Math.ceil(dims[axis]! / 2))),
-      () => rank === 2 && this.add('MatMul', [x.name, this.constant(this.floats([dims[1]!, random.between(1, 4)]))], [dims[0]!, this.constants[`${this.prefix}c${Object.keys(this.constants).length - 1}`]!.dims[1]!]),
+      () =>
+        rank &&
+        size &&
+        this.add(random.pick(['ReduceSum', 'ReduceMax', 'ReduceMean']), [x.name, this.constant(i64(axis))], dims.with(axis, 1)),
+      () =>
+        rank &&
+        this.add(
+          'Slice',
+          [x.name, this.constant(i64(0)), this.constant(i64(Math.ceil(dims[axis]! / 2))), this.constant(i64(axis))],
+          dims.with(axis, Math.ceil(dims[axis]! / 2)),
+        ),
+      () =>
+        rank === 2 &&
+        this.add(
+          'MatMul',
+          [x.name, this.constant(this.floats([dims[1]!, random.between(1, 4)]))],
+          [dims[0]!, this.constants[`${this.prefix}c${Object.keys(this.constants).length - 1}`]!.dims[1]!],
+        ),
       () => this.add('Unsqueeze', [x.name, this.constant(i64(0))], [1, ...dims]),
       () => this.throughShape(x),
       () => this.throughValues(x),
@@ -84,12 +103,19 @@ class Sketch {
   throughShape(x: Known): void {
     this.lines.push(node(`${this.fresh()} = Shape ${x.name}`));
     const shape = this.lines.at(-1)!.name;
-    this.add('Reshape', [this.any((v) => v.dims.reduce((a, b) => a * b, 1) === x.dims.reduce((a, b) => a * b, 1))!.name, shape], x.dims, { allowzero: 1 });
+    this.add('Reshape', [this.any((v) => v.dims.reduce((a, b) => a * b, 1) === x.dims.reduce((a, b) => a * b, 1))!.name, shape], x.dims, {
+      allowzero: 1,
+    });
   }
 
   /** How many are positive decides a shape: what follows is planned while running. Summed up, the shape is known again. */
   throughValues(x: Known): void {
-    for (const [op, input] of [['Relu', x.name], ['NonZero', ''], ['Transpose', '']] as const) this.lines.push(node(`${this.fresh()} = ${op} ${input || this.lines.at(-1)!.name}`));
+    for (const [op, input] of [
+      ['Relu', x.name],
+      ['NonZero', ''],
+      ['Transpose', ''],
+    ] as const)
+      this.lines.push(node(`${this.fresh()} = ${op} ${input || this.lines.at(-1)!.name}`));
     const [relu, , where] = this.lines.slice(-3).map((n) => n.name);
     if (x.dims.length === 0) return;
     this.lines.push(node(`${this.fresh()} = GatherND ${relu} ${where}`));
@@ -105,7 +131,10 @@ class Sketch {
       const out = inner.add('Add', [x.name, inner.any((v) => `${v.dims}` === `${x.dims}`)!.name], x.dims);
       return graph(inner.lines, { outputs: [out.name], constants: inner.constants, name: side });
     });
-    this.add('If', [this.random.pick(['flag', this.constant(tensor([], [this.random() < 0.5], 'bool'))])], x.dims, { then_branch: made[0]!, else_branch: made[1]! });
+    this.add('If', [this.random.pick(['flag', this.constant(tensor([], [this.random() < 0.5], 'bool'))])], x.dims, {
+      then_branch: made[0]!,
+      else_branch: made[1]!,
+    });
   }
 }
 
@@ -116,27 +145,67 @@ interface Case {
 
 const randomCase = (random: Random): Case => {
   const sketch = new Sketch(random);
-  const shapes = Array.from({ length: random.between(1, 3) }, () => Array.from({ length: random.below(4) }, () => random.pick([0, 1, 2, 3, 3, 4, 5, 6])));
+  const shapes = Array.from({ length: random.between(1, 3) }, () =>
+    Array.from({ length: random.below(4) }, () => random.pick([0, 1, 2, 3, 3, 4, 5, 6])),
+  );
   shapes.forEach((dims, i) => sketch.values.push({ name: `x${i}`, dims }));
-  for (let count = random.between(1, 25); sketch.lines.length < count; ) sketch.grow();
-  const inputs = { ...Object.fromEntries(shapes.map((dims, i) => [`x${i}`, f32(...dims)])), flag: { kind: 'tensor', dtype: 'bool', shape: [] } as const };
+  for (let count = random.between(1, 25); sketch.lines.length < count;) sketch.grow();
+  const inputs = {
+    ...Object.fromEntries(shapes.map((dims, i) => [`x${i}`, f32(...dims)])),
+    flag: { kind: 'tensor', dtype: 'bool', shape: [] } as const,
+  };
   const outputs = new Set([sketch.values.at(-1)!.name, ...sketch.values.filter(() => random() < 0.2).map((v) => v.name)]);
-  return { g: graph(sketch.lines, { inputs, outputs: [...outputs], constants: sketch.constants }), feeds: [...shapes.map((dims) => sketch.floats(dims)), tensor([], [random() < 0.5], 'bool')] };
+  return {
+    g: graph(sketch.lines, { inputs, outputs: [...outputs], constants: sketch.constants }),
+    feeds: [...shapes.map((dims) => sketch.floats(dims)), tensor([], [random() < 0.5], 'bool')],
+  };
 };
 
-const ops = ['Abs', 'Neg', 'Relu', 'Add', 'Mul', 'MatMul', 'Concat', 'Reshape', 'ReduceSum', 'Transpose', 'NonZero', 'GatherND', 'If', 'Slice'];
+const ops = [
+  'Abs',
+  'Neg',
+  'Relu',
+  'Add',
+  'Mul',
+  'MatMul',
+  'Concat',
+  'Reshape',
+  'ReduceSum',
+  'Transpose',
+  'NonZero',
+  'GatherND',
+  'If',
+  'Slice',
+];
 const vendors = (random: Random): Parameters<typeof openRuntime>[0] => {
-  const prior = (): { overheadUs: number; gflops: number; gbps: number } => ({ overheadUs: random.scale(0.1, 100), gflops: random.scale(0.01, 100), gbps: random.scale(0.01, 100) });
+  const prior = (): { overheadUs: number; gflops: number; gbps: number } => ({
+    overheadUs: random.scale(0.1, 100),
+    gflops: random.scale(0.01, 100),
+    gbps: random.scale(0.01, 100),
+  });
   const limit = random.between(1, 9);
   return [
-    vendor('area', { regions: 'connected', dynamicShapes: random() < 0.5, prior: prior(), supports: (r) => (r.nodes.length > limit ? refused('LIMIT', 'too many') : supported) }),
-    vendor('gpu', { regions: random.pick(['single', 'connected']), prior: prior(), memory: { latencyUs: random.scale(0.01, 100), gbps: random.scale(0.01, 100) } }),
+    vendor('area', {
+      regions: 'connected',
+      dynamicShapes: random() < 0.5,
+      prior: prior(),
+      supports: (r) => (r.nodes.length > limit ? refused('LIMIT', 'too many') : supported),
+    }),
+    vendor('gpu', {
+      regions: random.pick(['single', 'connected']),
+      prior: prior(),
+      memory: { latencyUs: random.scale(0.01, 100), gbps: random.scale(0.01, 100) },
+    }),
     vendor('slow', { slow: true, prior: prior(), ops: ops.filter(() => random() < 0.5) }),
   ];
 };
 const randomPolicy = (random: Random): PolicyOverride => {
   const token = (): string => random.pick(['reference', 'vendor:area', 'vendor:gpu', 'vendor:slow', 'vendor']);
-  return { prefer: random() < 0.5 ? [] : [token()], perOp: Object.fromEntries(ops.filter(() => random() < 0.4).map((op) => [op, [token()]])), fallback: 'any' };
+  return {
+    prefer: random() < 0.5 ? [] : [token()],
+    perOp: Object.fromEntries(ops.filter(() => random() < 0.4).map((op) => [op, [token()]])),
+    fallback: 'any',
+  };
 };
 
 describe('random graphs under random policies', () => {

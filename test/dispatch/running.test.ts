@@ -3,7 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { Tensor, type Value } from '../../src/core/tensor.ts';
 import { f32, graph, i64, listOf, loadModel, node, openRuntime, row, tensor, vendor } from './kit.ts';
 
-const int64 = (...shape: (number | string)[]): { readonly kind: 'tensor'; readonly dtype: 'int64'; readonly shape: readonly (number | string)[] } => ({ kind: 'tensor', dtype: 'int64', shape });
+const int64 = (
+  ...shape: (number | string)[]
+): { readonly kind: 'tensor'; readonly dtype: 'int64'; readonly shape: readonly (number | string)[] } => ({
+  kind: 'tensor',
+  dtype: 'int64',
+  shape,
+});
 const later = (ms = 1): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const data = (v: Value | undefined): Tensor['data'] => {
   if (v instanceof Tensor) return v.data;
@@ -14,20 +20,34 @@ describe('runs of one model', () => {
   it('are one after another, each with its own results, whatever takes how long', async () => {
     let running = 0;
     let turn = 0;
-    const slow = vendor('slow', { ops: ['Abs'], slow: true, run: async (_, __, honest) => {
-      expect(++running).toBe(1);
-      await later(turn++ % 3);
-      honest();
-      running--;
-    } });
-    const model = await loadModel(graph(['a = Abs x', 'b = Neg a', 'c = Abs b'], { inputs: { x: f32('n') }, outputs: ['a', 'b', 'c'] }), [slow], { prefer: ['vendor'] });
-    const runs = Array.from({ length: 12 }, (_, i) => model.run({ x: tensor([i % 3 + 1], new Array<number>(i % 3 + 1).fill(-i)) }));
+    const slow = vendor('slow', {
+      ops: ['Abs'],
+      slow: true,
+      run: async (_, __, honest) => {
+        expect(++running).toBe(1);
+        await later(turn++ % 3);
+        honest();
+        running--;
+      },
+    });
+    const model = await loadModel(
+      graph(['a = Abs x', 'b = Neg a', 'c = Abs b'], { inputs: { x: f32('n') }, outputs: ['a', 'b', 'c'] }),
+      [slow],
+      { prefer: ['vendor'] },
+    );
+    const runs = Array.from({ length: 12 }, (_, i) => model.run({ x: tensor([(i % 3) + 1], new Array<number>((i % 3) + 1).fill(-i)) }));
     for (const [i, { a, b, c }] of (await Promise.all(runs)).entries()) expect([a, b, c].map((t) => data(t)[0])).toEqual([i, -i, i]);
   });
 
   it('do not stop each other by failing', async () => {
-    const v = vendor('odd', { slow: true, run: ([x], _, honest) => (data(x as Tensor)[0] === 2 ? Promise.reject(new Error('two')) : honest()) });
-    const model = await loadModel(graph(['y = Abs x'], { inputs: { x: f32(1) }, outputs: ['y'] }), [v], { prefer: ['vendor'], onFailure: 'error' });
+    const v = vendor('odd', {
+      slow: true,
+      run: ([x], _, honest) => (data(x as Tensor)[0] === 2 ? Promise.reject(new Error('two')) : honest()),
+    });
+    const model = await loadModel(graph(['y = Abs x'], { inputs: { x: f32(1) }, outputs: ['y'] }), [v], {
+      prefer: ['vendor'],
+      onFailure: 'error',
+    });
     const settled = await Promise.allSettled([1, 2, 3].map((n) => model.run({ x: row(n) })));
     expect(settled.map((s) => (s.status === 'fulfilled' ? listOf(s.value['y']) : s.reason.code))).toEqual([[1], 'FLAGOS_E_KERNEL', [3]]);
   });
@@ -43,7 +63,10 @@ describe('runs of one model', () => {
 });
 
 describe('stopping', () => {
-  const long = graph(Array.from({ length: 10 }, (_, i) => `v${i} = Neg ${i ? `v${i - 1}` : 'x'}`), { inputs: { x: f32(1) }, outputs: ['v9'] });
+  const long = graph(
+    Array.from({ length: 10 }, (_, i) => `v${i} = Neg ${i ? `v${i - 1}` : 'x'}`),
+    { inputs: { x: f32(1) }, outputs: ['v9'] },
+  );
   it('happens between steps, before the first one, while waiting, and leaves the model usable', async () => {
     const v = vendor('slow', { slow: true });
     const model = await loadModel(long, [v], { prefer: ['vendor'] });
@@ -62,16 +85,32 @@ describe('stopping', () => {
     const runtime = await openRuntime([vendor('slow', { slow: true })], { prefer: ['vendor'], onFailure: 'quarantine' });
     const model = runtime.model({ name: 'm', graph: long, metadata: {} });
     const stop = new AbortController();
-    await expect(model.run({ x: row(1) }, { signal: stop.signal, observer: { before: (_, i) => void (i === 2 && stop.abort()) } })).rejects.toMatchObject({ code: 'FLAGOS_E_CANCELLED' });
+    await expect(
+      model.run({ x: row(1) }, { signal: stop.signal, observer: { before: (_, i) => void (i === 2 && stop.abort()) } }),
+    ).rejects.toMatchObject({ code: 'FLAGOS_E_CANCELLED' });
     expect([runtime.lines, runtime.quarantine.list()]).toEqual([[], []]);
   });
 });
 
 describe('the end of a model', () => {
   it('waits for the run under way, refuses those that wait, and releases every kernel once', async () => {
-    const v = vendor('slow', { slow: true, run: async (_, __, honest) => { await later(); expect(v.log.disposed).toBe(0); honest(); } });
+    const v = vendor('slow', {
+      slow: true,
+      run: async (_, __, honest) => {
+        await later();
+        expect(v.log.disposed).toBe(0);
+        honest();
+      },
+    });
     const body = graph(['k = Identity go', 'r = Abs v'], { inputs: { n: undefined, go: undefined, v: undefined }, outputs: ['k', 'r'] });
-    const model = await loadModel(graph(['a = Neg x', node('l = Loop n _ a', { body }), 'z = NonZero l', 't = Transpose z', 'y = GatherND l t'], { inputs: { x: f32('n'), n: int64() }, outputs: ['y'] }), [v], { prefer: ['vendor'] });
+    const model = await loadModel(
+      graph(['a = Neg x', node('l = Loop n _ a', { body }), 'z = NonZero l', 't = Transpose z', 'y = GatherND l t'], {
+        inputs: { x: f32('n'), n: int64() },
+        outputs: ['y'],
+      }),
+      [v],
+      { prefer: ['vendor'] },
+    );
     const feeds = { x: row(1, 0), n: tensor([], [2], 'int64') };
     await model.run(feeds);
     const before = v.log.prepared.length;
@@ -89,8 +128,17 @@ describe('the end of a model', () => {
   });
 
   it('started by what watches a run waits for that run', async () => {
-    const v = vendor('slow', { slow: true, run: async (_, __, honest) => { await later(); expect(v.log.disposed).toBe(0); honest(); } });
-    const model = await loadModel(graph(['y = Abs x', 'z = Neg y'], { inputs: { x: f32(1) }, outputs: ['z'] }), [v], { prefer: ['vendor'] });
+    const v = vendor('slow', {
+      slow: true,
+      run: async (_, __, honest) => {
+        await later();
+        expect(v.log.disposed).toBe(0);
+        honest();
+      },
+    });
+    const model = await loadModel(graph(['y = Abs x', 'z = Neg y'], { inputs: { x: f32(1) }, outputs: ['z'] }), [v], {
+      prefer: ['vendor'],
+    });
     await model.prepare();
     let end: Promise<void> | undefined;
     const { z } = await model.run({ x: row(-1) }, { observer: { before: () => void (end ??= model.dispose()) } });
@@ -100,7 +148,16 @@ describe('the end of a model', () => {
 
   it('comes with the end of the runtime, which closes every chip even if one refuses', async () => {
     const good = vendor('good');
-    const bad = { ...vendor('bad'), open: (...args: Parameters<typeof good.open>) => ({ ...good.open(...args), close: () => { throw new Error('stuck'); } }) as never };
+    const bad = {
+      ...vendor('bad'),
+      open: (...args: Parameters<typeof good.open>) =>
+        ({
+          ...good.open(...args),
+          close: () => {
+            throw new Error('stuck');
+          },
+        }) as never,
+    };
     const runtime = await openRuntime([bad, good]);
     const model = runtime.model({ name: 'm', graph: graph(['y = Abs x'], { inputs: { x: f32(1) }, outputs: ['y'] }), metadata: {} });
     await Promise.all([model.run({ x: row(1) }), runtime.call('Neg', [row(1)])]);
@@ -130,8 +187,16 @@ describe('plans', () => {
   });
 
   it('do not depend on values of the model’s inputs that decide no shapes; of those that do, only tails depend', async () => {
-    const model = await loadModel(graph(['a = Neg x', 'y = Reshape a s', 'z = Add y k'], { inputs: { x: f32(6), s: int64(2), k: f32() }, outputs: ['z'] }));
-    for (const [dims, k] of [[[2, 3], 1], [[3, 2], 2], [[2, 3], 3], [[6, 1], 4], [[3, 2], 5]] as const) {
+    const model = await loadModel(
+      graph(['a = Neg x', 'y = Reshape a s', 'z = Add y k'], { inputs: { x: f32(6), s: int64(2), k: f32() }, outputs: ['z'] }),
+    );
+    for (const [dims, k] of [
+      [[2, 3], 1],
+      [[3, 2], 2],
+      [[2, 3], 3],
+      [[6, 1], 4],
+      [[3, 2], 5],
+    ] as const) {
       const { z } = await model.run({ x: row(0, 0, 0, 0, 0, 0), s: i64(...dims), k: tensor([], [k]) });
       expect([(z as Tensor).dims, data(z)[0]]).toEqual([dims, k]);
     }
@@ -140,7 +205,13 @@ describe('plans', () => {
   });
 
   it('made beforehand are found by the first run; runs and preparations at once make each plan once', async () => {
-    const v = vendor('slow', { slow: true, prepare: async (_, __, honest) => { await later(); return honest(); } });
+    const v = vendor('slow', {
+      slow: true,
+      prepare: async (_, __, honest) => {
+        await later();
+        return honest();
+      },
+    });
     const model = await loadModel(graph(['y = Neg x'], { inputs: { x: f32('n') }, outputs: ['y'] }), [v], { prefer: ['vendor'] });
     await expect(model.prepare()).rejects.toMatchObject({ code: 'FLAGOS_E_INPUT', hint: 'give it in `shapes`' });
     await Promise.all([model.prepare({ x: [2] }), model.run({ x: row(1, 2) }), model.prepare({ x: [2] }), model.run({ x: row(1) })]);
@@ -149,7 +220,15 @@ describe('plans', () => {
   });
 
   it('need more memory than there is: a typed error', async () => {
-    const model = await loadModel(graph(['a = Expand x s', 'b = Neg a', 'y = ReduceSum b'], { inputs: { x: f32(1) }, outputs: ['y'], constants: { s: i64(2 ** 30, 2 ** 20) } }), [vendor('acme')], { prefer: ['vendor'] });
+    const model = await loadModel(
+      graph(['a = Expand x s', 'b = Neg a', 'y = ReduceSum b'], {
+        inputs: { x: f32(1) },
+        outputs: ['y'],
+        constants: { s: i64(2 ** 30, 2 ** 20) },
+      }),
+      [vendor('acme')],
+      { prefer: ['vendor'] },
+    );
     await expect(model.run({ x: row(1) })).rejects.toMatchObject({ code: 'FLAGOS_E_LIMIT', trace: { model: 'm' } });
   });
 });

@@ -10,7 +10,19 @@ import { byPreference, judge } from '../../src/opmanager/select.ts';
 const candidate = (kernel: string, more: Partial<Candidate> = {}): Candidate => {
   const [provider = '', chip = '', op = ''] = kernel.split(/[/:]/);
   const kind = provider === 'reference' || provider === 'flagos' ? provider : 'vendor';
-  return { kernel, provider, kind, chip, variant: op.split('.')[1] ?? 'default', numerics: undefined, alone: false, refusal: undefined, priorUs: 10, overheadUs: 1, ...more };
+  return {
+    kernel,
+    provider,
+    kind,
+    chip,
+    variant: op.split('.')[1] ?? 'default',
+    numerics: undefined,
+    alone: false,
+    refusal: undefined,
+    priorUs: 10,
+    overheadUs: 1,
+    ...more,
+  };
 };
 interface Given {
   readonly policy?: PolicyOverride;
@@ -19,7 +31,10 @@ interface Given {
   readonly quarantined?: string;
 }
 const judged = (c: Candidate, { policy = {}, accuracy, medianUs, quarantined }: Given = {}): Verdict => {
-  const evidence: EvidenceSnapshot = { accuracy: () => ({ level: accuracy ?? 'unknown' }), performance: () => (medianUs === undefined ? {} : { medianUs }) };
+  const evidence: EvidenceSnapshot = {
+    accuracy: () => ({ level: accuracy ?? 'unknown' }),
+    performance: () => (medianUs === undefined ? {} : { medianUs }),
+  };
   return judge(c, 'Relu', 'Relu(float32[2])', { policy: mergePolicies(defaultPolicy, policy), evidence, quarantined: () => quarantined });
 };
 const said = (v: Verdict): string => (v.status === 'eligible' ? `tier ${v.tier}` : `${v.reason}: ${v.detail}`);
@@ -42,7 +57,9 @@ describe('judge', () => {
     expect(said(judged(acme, { ...min('tight'), accuracy: 'standard' }))).toBe('ACC_FAIL: measured standard, policy asks for tight');
     expect(said(judged(acme, { ...min('loose'), accuracy: 'standard' }))).toBe('tier 0');
     for (const level of ['fail', 'flaky'] as const) expect(said(judged(acme, { ...min('loose'), accuracy: level }))).toMatch(/^ACC_FAIL/);
-    expect(said(judged(candidate('reference/cpu:Relu.float64'), { policy: { accuracy: { unknown: 'deny', min: 'bitwise' } } }))).toBe('tier 1');
+    expect(said(judged(candidate('reference/cpu:Relu.float64'), { policy: { accuracy: { unknown: 'deny', min: 'bitwise' } } }))).toBe(
+      'tier 1',
+    );
   });
 
   it('expects what was measured, else what is declared', () => {
@@ -59,15 +76,23 @@ describe('judge', () => {
 
 describe('the two levels of dispatch', () => {
   const field = (kernels: readonly Candidate[], policy: PolicyOverride = {}): string[][] =>
-    dispatchLanguage(kernels.map((k) => judged(k, { policy }))).map((choice) => [choice.provider, ...dispatchOp(choice).map((v) => v.kernel)]);
+    dispatchLanguage(kernels.map((k) => judged(k, { policy }))).map((choice) => [
+      choice.provider,
+      ...dispatchOp(choice).map((v) => v.kernel),
+    ]);
   const kernels = [
     candidate('reference/cpu:Relu.float64', { priorUs: 1 }),
-    candidate('acme/npu:Relu.fast', { priorUs: 5 }), candidate('acme/npu:Relu.slow', { priorUs: 50 }), candidate('acme/cpu:Relu.default', { priorUs: 20 }),
+    candidate('acme/npu:Relu.fast', { priorUs: 5 }),
+    candidate('acme/npu:Relu.slow', { priorUs: 50 }),
+    candidate('acme/cpu:Relu.default', { priorUs: 20 }),
     candidate('beta/cpu:Relu.default', { priorUs: 2, overheadUs: 100 }),
   ];
 
   it('keeps the providers of the best tier, cheapest first, and one kernel for each of their chips', () => {
-    expect(field(kernels)).toEqual([['acme', 'acme/npu:Relu.fast', 'acme/cpu:Relu.default'], ['beta', 'beta/cpu:Relu.default']]);
+    expect(field(kernels)).toEqual([
+      ['acme', 'acme/npu:Relu.fast', 'acme/cpu:Relu.default'],
+      ['beta', 'beta/cpu:Relu.default'],
+    ]);
     expect(field(kernels, { prefer: ['vendor:beta', 'vendor'] })).toEqual([['beta', 'beta/cpu:Relu.default']]);
     expect(field(kernels, { prefer: ['reference'] })).toEqual([['reference', 'reference/cpu:Relu.float64']]);
     expect(field(kernels, { perOp: { Relu: ['impl:acme/npu:Relu.slow'] } })).toEqual([['acme', 'acme/npu:Relu.slow']]);
@@ -75,9 +100,24 @@ describe('the two levels of dispatch', () => {
 
   it('goes down the tiers until someone can', () => {
     const refusal = { reason: 'SHAPE', detail: 'too large' } as const;
-    expect(field(kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)), { prefer: ['vendor:beta'], fallback: 'any' }).map(([p]) => p)).toEqual(['acme']);
-    expect(field(kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)), { prefer: ['vendor:beta'], fallback: 'native' }).map(([p]) => p)).toEqual(['reference']);
-    expect(field(kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)), { prefer: ['vendor:beta'], fallback: 'none' })).toEqual([]);
+    expect(
+      field(
+        kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)),
+        { prefer: ['vendor:beta'], fallback: 'any' },
+      ).map(([p]) => p),
+    ).toEqual(['acme']);
+    expect(
+      field(
+        kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)),
+        { prefer: ['vendor:beta'], fallback: 'native' },
+      ).map(([p]) => p),
+    ).toEqual(['reference']);
+    expect(
+      field(
+        kernels.map((k) => (k.provider === 'beta' ? { ...k, refusal } : k)),
+        { prefer: ['vendor:beta'], fallback: 'none' },
+      ),
+    ).toEqual([]);
     expect(field([])).toEqual([]);
   });
 

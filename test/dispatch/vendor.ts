@@ -3,7 +3,17 @@ import { Tensor, type Value } from '../../src/core/tensor.ts';
 import { evaluateNode } from '../../src/ops/evaluate.ts';
 import { opSet } from '../../src/ops/index.ts';
 import {
-  supported, type ChipSession, type CostPrior, type DeviceTensor, type KernelProvider, type MemorySpace, type Prepared, type Region, type RunValue, type Support, type Variant,
+  supported,
+  type ChipSession,
+  type CostPrior,
+  type DeviceTensor,
+  type KernelProvider,
+  type MemorySpace,
+  type Prepared,
+  type Region,
+  type RunValue,
+  type Support,
+  type Variant,
 } from '../../src/plugins/contract.ts';
 
 /** What a vendor under test was asked and told. */
@@ -43,7 +53,11 @@ const evaluateRegion = (region: Region, inputs: readonly Value[]): Map<string, V
   const values = new Map<string, Value>([...region.constants, ...region.inputs.map((v, i) => [v.name, inputs[i]!] as const)]);
   for (const n of region.nodes) {
     const record = opSet.find(n.domain, n.op)!;
-    const made = evaluateNode(record, n, n.inputs.map((name) => (name === '' ? undefined : values.get(name))));
+    const made = evaluateNode(
+      record,
+      n,
+      n.inputs.map((name) => (name === '' ? undefined : values.get(name))),
+    );
     if (made instanceof Promise) throw new Error('control flow in a region');
     made.forEach((v, i) => v !== undefined && n.outputs[i] && values.set(n.outputs[i]!, v));
   }
@@ -104,7 +118,10 @@ export const vendor = (name: string, options: VendorOptions = {}): KernelProvide
     log.prepared.push(region);
     const calculate = (inputs: readonly RunValue[], outputs: RunValue[]): void => {
       log.runs++;
-      const values = evaluateRegion(region, inputs.map((v) => (memory ? memory.read(v) : (v as Value))));
+      const values = evaluateRegion(
+        region,
+        inputs.map((v) => (memory ? memory.read(v) : (v as Value))),
+      );
       region.outputs.forEach(({ name }, i) => {
         const made = values.get(name)!;
         const place = outputs[i];
@@ -118,13 +135,16 @@ export const vendor = (name: string, options: VendorOptions = {}): KernelProvide
       workspaceBytes: 0,
       run: (inputs, outputs) => {
         if (!options.slow) return run ? run(inputs, outputs, () => calculate(inputs, outputs), region) : calculate(inputs, outputs);
-        return Promise.resolve().then(() => (run ? run(inputs, outputs, () => calculate(inputs, outputs), region) : calculate(inputs, outputs)));
+        return Promise.resolve().then(() =>
+          run ? run(inputs, outputs, () => calculate(inputs, outputs), region) : calculate(inputs, outputs),
+        );
       },
       dispose: () => void log.disposed++,
     };
   };
   const session: ChipSession = {
-    regions: options.regions ?? 'single', dynamicShapes: options.dynamicShapes ?? false,
+    regions: options.regions ?? 'single',
+    dynamicShapes: options.dynamicShapes ?? false,
     prior: { overheadUs: 1, gflops: 10, gbps: 10, ...options.prior },
     supports: (region) => {
       const support = has(region);
@@ -135,5 +155,12 @@ export const vendor = (name: string, options: VendorOptions = {}): KernelProvide
     prepare: (region, variant) => (options.prepare ? options.prepare(region, variant, () => prepare(region)) : prepare(region)),
     close: () => void log.closed++,
   };
-  return { name, kind: 'vendor', version: '1.0.0', log, probe: () => ({ chips: [{ id: 'chip', description: name, fingerprint: '1' }] }), open: () => session };
+  return {
+    name,
+    kind: 'vendor',
+    version: '1.0.0',
+    log,
+    probe: () => ({ chips: [{ id: 'chip', description: name, fingerprint: '1' }] }),
+    open: () => session,
+  };
 };

@@ -19,7 +19,11 @@ describe('flagos/auto', () => {
     folder = mkdtempSync(join(root, 'node_modules/.auto-test-'));
     const f = tensorType('float32', [2]);
     const graph = {
-      name: 'add', inputs: [{ name: 'x', type: f }], outputs: [{ name: 'y', type: f }], initializers: new Map(), types: new Map(),
+      name: 'add',
+      inputs: [{ name: 'x', type: f }],
+      outputs: [{ name: 'y', type: f }],
+      initializers: new Map(),
+      types: new Map(),
       nodes: [{ name: 'n', op: 'Add', domain: '', version: 14, inputs: ['x', 'x'], outputs: ['y'], attrs: {} }],
     };
     writeFileSync(model(), writeModel({ graph, name: 'add', opsets: { '': 17 } }));

@@ -46,7 +46,11 @@ describe.skipIf(!root)('light models', () => {
           opened.push(flagos);
           const model = await flagos.load(path(name));
           const { name: input, dims, size } = imageOf(model.model);
-          const x = new Tensor('float32', dims, Float32Array.from({ length: size }, (_, i) => i / size));
+          const x = new Tensor(
+            'float32',
+            dims,
+            Float32Array.from({ length: size }, (_, i) => i / size),
+          );
           const stored = readValue(readFileSync(join(root!, 'light', `light_${name}_output_0.pb`)));
           const out = await model.run({ [input]: x });
           expect(compareValues(out[model.outputs[0]!.name], stored).problem).toBeUndefined();
@@ -59,8 +63,12 @@ describe.skipIf(!root)('light models', () => {
           const { model: seeded } = seedWeights(readOnnx(path(name)), 1);
           const { name: input, dims, size } = imageOf(seeded);
           const data = Float32Array.from({ length: size }, (_, i) => Math.sin(i * 12.9898) * 2);
-          const session = await ort.InferenceSession.create(writeModel({ graph: seeded.graph, name, opsets: { '': lowestOpset(seeded.graph) } }), { executionProviders: ['cpu'], logSeverityLevel: 3 });
-          const expected = (await session.run({ [input]: new ort.Tensor('float32', data, dims) }))[session.outputNames[0]!]!.data as Float32Array;
+          const session = await ort.InferenceSession.create(
+            writeModel({ graph: seeded.graph, name, opsets: { '': lowestOpset(seeded.graph) } }),
+            { executionProviders: ['cpu'], logSeverityLevel: 3 },
+          );
+          const expected = (await session.run({ [input]: new ort.Tensor('float32', data, dims) }))[session.outputNames[0]!]!
+            .data as Float32Array;
           await session.release();
           const model = flagos.runtime.model(seeded);
           const out = (await model.run({ [input]: new Tensor('float32', dims, data) }))[seeded.graph.outputs[0]!.name] as Tensor;

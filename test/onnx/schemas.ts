@@ -8,7 +8,14 @@ import { dtypeInfo, dtypes, isDType, type DType } from '../../src/core/dtype.ts'
 import type { InputSpec, OpRecord } from '../../src/ops/define.ts';
 
 /** Name, option, type parameter, index into `typeSets`, least number, homogeneous. */
-type Port = readonly [name: string, option: 'single' | 'optional' | 'variadic', parameter: string, types: number, least: number, homogeneous: boolean];
+type Port = readonly [
+  name: string,
+  option: 'single' | 'optional' | 'variadic',
+  parameter: string,
+  types: number,
+  least: number,
+  homogeneous: boolean,
+];
 
 export interface Schema {
   readonly domain: string;
@@ -21,8 +28,9 @@ export interface Schema {
   readonly attributes: Readonly<Record<string, readonly [type: string, required: boolean, fallback: unknown]>>;
 }
 
-const file: { readonly onnx: string; readonly typeSets: readonly (readonly string[])[]; readonly ops: readonly Schema[] } =
-  JSON.parse(readFileSync(join(import.meta.dirname, 'schemas.json'), 'utf8'));
+const file: { readonly onnx: string; readonly typeSets: readonly (readonly string[])[]; readonly ops: readonly Schema[] } = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'schemas.json'), 'utf8'),
+);
 export const schemas = file.ops;
 
 const renamed: Readonly<Record<string, DType>> = { float: 'float32', double: 'float64' };
@@ -57,12 +65,14 @@ const compareInputs = (record: OpRecord, schema: Schema): string[] => {
     if (ours !== option) said.push(`input ${name} is ${ours}, officially ${option}`);
     if (spec.variadic && (spec.least ?? 1) !== least) said.push(`input ${name} takes ${spec.least ?? 1} or more, officially ${least}`);
     if (spec.role === 'any') return said;
-    if (spec.variadic && homogeneous === (spec.mixed ?? false)) said.push(`input ${name} is ${homogeneous ? '' : 'not '}homogeneous officially`);
+    if (spec.variadic && homogeneous === (spec.mixed ?? false))
+      said.push(`input ${name} is ${homogeneous ? '' : 'not '}homogeneous officially`);
     if (!onlyTensors(set)) said.push(`input ${name} may officially be other than a tensor`);
     const foreign = allowed(record, spec).filter((d) => !elementTypes(set).includes(d));
     if (foreign.length) said.push(`input ${name} allows ${list(foreign)}, officially not`);
     const like = schema.inputs.find((p) => p[0] === spec.types);
-    if (typeof spec.types === 'string' && like?.[2] !== parameter) said.push(`input ${name} shares the type of ${spec.types}, officially not`);
+    if (typeof spec.types === 'string' && like?.[2] !== parameter)
+      said.push(`input ${name} shares the type of ${spec.types}, officially not`);
     // Inputs that decide shapes are read by value, whatever integer type they have.
     const first = spec.role === 'value' ? i : schema.inputs.findIndex((p) => p[2] === parameter);
     if (first < i && typeof spec.types !== 'string' && elementTypes(set).length > 1 && !parameter.startsWith('tensor(')) {
@@ -105,7 +115,8 @@ const compareAttributes = (record: OpRecord, schema: Schema): string[] => {
     if (attr.type !== type) said.push(`attribute ${name} is of type ${attr.type}, officially ${type}`);
     if (attr.required !== required) said.push(`attribute ${name} is ${attr.required ? 'required' : 'optional'}, officially not`);
     const [ours, theirs] = [official(attr.default, type), official(fallback ?? undefined, type)];
-    if (JSON.stringify(ours) !== JSON.stringify(theirs)) said.push(`attribute ${name} is ${JSON.stringify(ours)} by default, officially ${JSON.stringify(theirs)}`);
+    if (JSON.stringify(ours) !== JSON.stringify(theirs))
+      said.push(`attribute ${name} is ${JSON.stringify(ours)} by default, officially ${JSON.stringify(theirs)}`);
     return said;
   });
 };
@@ -114,7 +125,8 @@ const compareAttributes = (record: OpRecord, schema: Schema): string[] => {
 export const differences = (record: OpRecord, schema: Schema): string[] => {
   const said = [...compareInputs(record, schema), ...compareOutputs(record, schema), ...compareAttributes(record, schema)];
   if (!schema.versions.includes(record.since)) said.push(`since ${record.since} is no version of the op; it has ${list(schema.versions)}`);
-  else if (record.since < schema.formSince) said.push(`since ${record.since}, but nodes older than ${schema.formSince} do not fit the form`);
+  else if (record.since < schema.formSince)
+    said.push(`since ${record.since}, but nodes older than ${schema.formSince} do not fit the form`);
   return said;
 };
 

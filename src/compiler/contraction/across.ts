@@ -51,12 +51,32 @@ const storeAxis = (n: ReductionNest): Axis | undefined => {
 };
 
 /** The nest with a read replaced by one from a copy in which `axis` is innermost, and the loops that make the copy. */
-const laidOut = (n: ReductionNest, read: Read, at: Affine, axis: Axis, temp: (elements: number) => Buffer): { nest: ReductionNest; copy: Stmt } => {
+const laidOut = (
+  n: ReductionNest,
+  read: Read,
+  at: Affine,
+  axis: Axis,
+  temp: (elements: number) => Buffer,
+): { nest: ReductionNest; copy: Stmt } => {
   const own = [...n.axes, ...n.reduce].filter((a) => a !== axis && coefficient(at, a) !== 0);
   const order = [...own, axis];
   const buffer = temp(sizeOfAxes(order));
-  const position = order.reduce<LExpr>((e, a) => ({ kind: 'binary', type: 'index', op: 'add', a: { kind: 'binary', type: 'index', op: 'mul', a: e, b: { kind: 'const', type: 'index', value: a.extent } }, b: a.v }), { kind: 'const', type: 'index', value: 0 });
-  const copy = order.reduceRight<Stmt>((body, a) => ({ kind: 'for', v: a.v, extent: a.extent, parallel: true, body: [body] }), { kind: 'store', buffer, at: position, value: read });
+  const position = order.reduce<LExpr>(
+    (e, a) => ({
+      kind: 'binary',
+      type: 'index',
+      op: 'add',
+      a: { kind: 'binary', type: 'index', op: 'mul', a: e, b: { kind: 'const', type: 'index', value: a.extent } },
+      b: a.v,
+    }),
+    { kind: 'const', type: 'index', value: 0 },
+  );
+  const copy = order.reduceRight<Stmt>((body, a) => ({ kind: 'for', v: a.v, extent: a.extent, parallel: true, body: [body] }), {
+    kind: 'store',
+    buffer,
+    at: position,
+    value: read,
+  });
   return { nest: { ...n, step: replaceRead(n.step, read, { kind: 'read', type: read.type, buffer, at: position }) }, copy };
 };
 
@@ -65,7 +85,11 @@ const laidOut = (n: ReductionNest, read: Read, at: Affine, axis: Axis, temp: (el
  * @param temp makes workspace of a type; `kept` where it is filled once.
  * @param copies receives the loops that fill it.
  */
-export const acrossOf = (n: ReductionNest, temp: (like: Buffer, elements: number, kept: boolean) => Buffer, copies: (copy: Stmt, once: boolean) => void): Across | undefined => {
+export const acrossOf = (
+  n: ReductionNest,
+  temp: (like: Buffer, elements: number, kept: boolean) => Buffer,
+  copies: (copy: Stmt, once: boolean) => void,
+): Across | undefined => {
   const axis = storeAxis(n);
   if (!axis || axis.extent < SHORT) return undefined;
   let nest = n;
@@ -117,7 +141,8 @@ const decide = (e: LExpr, cond: LExpr, value: boolean): LExpr =>
   e.kind === 'select' && e.cond === cond ? decide(value ? e.a : e.b, cond, value) : mapChildren(e, (c) => decide(c, cond, value));
 
 /** Results kept at once: as many vectors as divide the axis, up to four. */
-const chunkOf = (extent: number, lanes: number): number => [4, 3, 2].map((v) => v * lanes).find((c) => extent % c === 0) ?? (extent > 2 * lanes ? 2 * lanes : lanes);
+const chunkOf = (extent: number, lanes: number): number =>
+  [4, 3, 2].map((v) => v * lanes).find((c) => extent % c === 0) ?? (extent > 2 * lanes ? 2 * lanes : lanes);
 
 /** Operations a thread should get at least. */
 const GRAIN = 20_000;
@@ -133,7 +158,8 @@ export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: 
     const step = (e: LExpr): string => `const ${type} ${w.name(nest.acc)} = acc[x]; acc[x] = ${w.expr(e)};`;
     const update = (pad: string, limit: string): void => {
       const [cond] = evenConditions(nest.step, axis);
-      const line = (p: string, e: LExpr): void => w.push(`${p}for (i64 x = 0; x < ${limit}; x++) { const i64 ${w.name(at)} = from + x; ${step(e)} }`);
+      const line = (p: string, e: LExpr): void =>
+        w.push(`${p}for (i64 x = 0; x < ${limit}; x++) { const i64 ${w.name(at)} = from + x; ${step(e)} }`);
       if (!cond) return line(pad, nest.step);
       w.push(`${pad}if (${w.expr(cond)}) {`);
       line(`${pad}  `, decide(nest.step, cond, true));
@@ -161,5 +187,12 @@ export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: 
     w.push('  }');
   };
   const work = 2 * sizeOfAxes(nest.axes) * steps;
-  return { kind: 'call', helpers: [], write, count: sizeOfAxes(outer) * chunks, grain: Math.max(1, Math.round(GRAIN / (chunk * (steps + 4)))), work };
+  return {
+    kind: 'call',
+    helpers: [],
+    write,
+    count: sizeOfAxes(outer) * chunks,
+    grain: Math.max(1, Math.round(GRAIN / (chunk * (steps + 4)))),
+    work,
+  };
 };

@@ -13,7 +13,8 @@ export const mergeAxes = (axes: readonly Axis[], forms: readonly Affine[]): Axis
   const merged: Axis[] = [];
   for (const axis of axes) {
     const outer = merged.at(-1);
-    if (outer && forms.every((f) => coefficient(f, outer) === coefficient(f, axis) * axis.extent)) merged[merged.length - 1] = { v: axis.v, extent: outer.extent * axis.extent };
+    if (outer && forms.every((f) => coefficient(f, outer) === coefficient(f, axis) * axis.extent))
+      merged[merged.length - 1] = { v: axis.v, extent: outer.extent * axis.extent };
     else merged.push(axis);
   }
   return merged;
@@ -47,7 +48,8 @@ export const splitIndex = (w: StageWriter, flat: string, axes: readonly Axis[], 
 /** Moves digits on by `by` in the innermost axis, carrying at most once: `by` must not pass its end. */
 export const advance = (w: StageWriter, axes: readonly Axis[], names: readonly string[], by: string): string => {
   let carry = '';
-  for (let d = 1; d < axes.length; d++) carry = `if (${names[d]!} == ${w.param(axes[d]!.extent)}) { ${names[d]!} = 0; ${names[d - 1]!}++; ${carry} }`;
+  for (let d = 1; d < axes.length; d++)
+    carry = `if (${names[d]!} == ${w.param(axes[d]!.extent)}) { ${names[d]!} = 0; ${names[d - 1]!}++; ${carry} }`;
   const innermost = names.at(-1);
   return innermost ? `${innermost} += ${by}; ${carry}` : '';
 };
@@ -63,7 +65,9 @@ export const affineText = (w: StageWriter, form: Affine, pick: (local: Local) =>
 };
 
 /** Picks the variables of some axes, and nothing else. */
-export const only = (axes: readonly Axis[], names: readonly string[]) => (local: Local): string | undefined => {
-  const i = axes.findIndex((a) => a.v.name === local.name);
-  return i < 0 ? undefined : names[i];
-};
+export const only =
+  (axes: readonly Axis[], names: readonly string[]) =>
+  (local: Local): string | undefined => {
+    const i = axes.findIndex((a) => a.v.name === local.name);
+    return i < 0 ? undefined : names[i];
+  };

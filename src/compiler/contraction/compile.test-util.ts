@@ -75,14 +75,17 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
       const aligned = (t: Uint8Array): bigint => (BigInt(koffi.address(t)) + 63n) & ~63n;
       const open = (data: readonly NumericData[]): { out: NumericData[]; call: () => void } => {
         const out = outputs.map((o) => new (dtypeInfo(o.dtype).storage!)(o.size));
-        const addresses = BigUint64Array.from([...data, ...out].map((d) => (d.byteLength ? BigInt(koffi.address(d)) : 0n)).concat(temps.map(aligned)));
+        const addresses = BigUint64Array.from(
+          [...data, ...out].map((d) => (d.byteLength ? BigInt(koffi.address(d)) : 0n)).concat(temps.map(aligned)),
+        );
         prepare!(addresses, p, parallel);
         // The arrays stay alive as long as the closure: addresses alone do not keep them.
         const held = [data, out];
         return { out, call: () => void (held.length && run!(addresses, p, parallel)) };
       };
       return {
-        source, stages: source.match(/i64\* next = /g)?.length ?? 0,
+        source,
+        stages: source.match(/i64\* next = /g)?.length ?? 0,
         run(data) {
           const { out, call } = open(data);
           call();
@@ -110,12 +113,16 @@ export const runJs = (inputs: readonly InputTensor[], outputs: readonly TensorEx
 export const randomData = (t: InputTensor, seed: number): NumericData => {
   let s = (seed * 2654435761) >>> 0 || 1;
   const next = (): number => {
-    s ^= s << 13; s >>>= 0;
+    s ^= s << 13;
+    s >>>= 0;
     s ^= s >>> 17;
-    s ^= s << 5; s >>>= 0;
+    s ^= s << 5;
+    s >>>= 0;
     return s / 2 ** 31 - 1;
   };
   const { kind } = dtypeInfo(t.dtype);
-  const values = Array.from({ length: t.size }, () => (kind === 'float' ? next() : kind === 'uint' ? Math.floor((next() + 1) * 8) : Math.round(next() * 8)));
+  const values = Array.from({ length: t.size }, () =>
+    kind === 'float' ? next() : kind === 'uint' ? Math.floor((next() + 1) * 8) : Math.round(next() * 8),
+  );
   return Tensor.from(t.dtype, t.shape, values).data as NumericData;
 };

@@ -59,14 +59,31 @@ export const loadOf = (e: LExpr): Load | undefined => {
 /** Names of locals an expression depends on. */
 export const localsOf = (e: LExpr, into = new Set<string>()): Set<string> => {
   switch (e.kind) {
-    case 'const': break;
-    case 'local': into.add(e.name); break;
-    case 'read': localsOf(e.at, into); break;
-    case 'unary': case 'cast': case 'bitcast': localsOf(e.x, into); break;
-    case 'binary': localsOf(e.a, into); localsOf(e.b, into); break;
-    case 'select': localsOf(e.cond, into); localsOf(e.a, into); localsOf(e.b, into); break;
+    case 'const':
+      break;
+    case 'local':
+      into.add(e.name);
+      break;
+    case 'read':
+      localsOf(e.at, into);
+      break;
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      localsOf(e.x, into);
+      break;
+    case 'binary':
+      localsOf(e.a, into);
+      localsOf(e.b, into);
+      break;
+    case 'select':
+      localsOf(e.cond, into);
+      localsOf(e.a, into);
+      localsOf(e.b, into);
+      break;
   }
   return into;
 };
 
-export const coefficient = (a: Affine, axis: { readonly v: { readonly name: string } }): number => a.terms.get(axis.v.name)?.coefficient ?? 0;
+export const coefficient = (a: Affine, axis: { readonly v: { readonly name: string } }): number =>
+  a.terms.get(axis.v.name)?.coefficient ?? 0;

@@ -29,7 +29,8 @@ export type Direct = { readonly kind: 'across'; readonly b: Copied } | { readonl
 /** How a plan's columns can be read in place; undefined if they should be packed. */
 export const directOf = (p: Plan): Direct | undefined => {
   if (p.packing === 'once' || sizeOfAxes(p.rows) > FEW_ROWS) return undefined;
-  if (p.b.kind === 'copied' && p.b.load.guards.length === 0 && coefficient(p.b.load.at, p.b.columns.at(-1)!) === 1) return { kind: 'across', b: p.b };
+  if (p.b.kind === 'copied' && p.b.load.guards.length === 0 && coefficient(p.b.load.at, p.b.columns.at(-1)!) === 1)
+    return { kind: 'across', b: p.b };
   const { a, b } = p;
   if (a.kind === 'runs' && b.kind === 'runs' && a.stride === 1 && !a.edge && a.length === b.length) return { kind: 'along', a, b };
   return undefined;
@@ -80,7 +81,9 @@ const writeDense = (w: StageWriter, p: Plan, at: RowPlace, pad: string): void =>
   if (p.a.kind === 'evaluated') return writeEvaluatedRows(w, p.a, p.reduce, at, pad);
   writeRuns(w, p.a, p.rows, p.reduce, p.tile.type, at, pad);
   const [runs, length, stride] = [sizeOfAxes(p.a.outer), p.a.length, p.a.stride].map((x) => w.param(x));
-  w.push(`${pad}for (i64 i = 0; i < mr; i++) for (i64 q = 0; q < ${runs}; q++) for (i64 k = 0; k < ${length}; k++) dense[i * ${steps} + q * ${length} + k] = ap[q * mr + i][k * ${stride}];`);
+  w.push(
+    `${pad}for (i64 i = 0; i < mr; i++) for (i64 q = 0; q < ${runs}; q++) for (i64 k = 0; k < ${length}; k++) dense[i * ${steps} + q * ${length} + k] = ap[q * mr + i][k * ${stride}];`,
+  );
 };
 
 const writeAcross = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
@@ -103,7 +106,9 @@ const writeAcross = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
   w.push(`${pad}    const i64 len = min_i64(${w.param(columns.at(-1)!.extent)} - ${last}, wide - j);`);
   fixedPart(w, load, columns, names, skip, `${pad}    `);
   loops(w, outer, outerNames, `${pad}    `, (q) => {
-    w.push(`${q}i64 from = at + ${affineText(w, load.at, only(outer, outerNames), false)}, k = ${affineText(w, b.place, only(outer, outerNames))}, left = ${w.param(inner.extent)};`);
+    w.push(
+      `${q}i64 from = at + ${affineText(w, load.at, only(outer, outerNames), false)}, k = ${affineText(w, b.place, only(outer, outerNames))}, left = ${w.param(inner.extent)};`,
+    );
     const add = (n: number): string => {
       const list = Array.from({ length: n }, (_, i) => i);
       return `for (i64 i = 0; i < mr; i++) { const ${T}* a = dense + i * ${steps} + k; ${T}* restrict s = tile + i * ${ACROSS} + j; const ${T} ${list.map((i) => `a${i} = a[${i} * place_]`).join(', ')}; for (i64 x = 0; x < len; x++) s[x] += ${list.map((i) => `a${i} * ${at(i)}`).join(' + ')}; } from += ${n} * across_; k += ${n} * place_; left -= ${n};`;
@@ -146,9 +151,13 @@ export const directStage = (p: Plan, d: Direct, scratch: Buffer): Call => {
     w.push('  for (;;) {');
     w.push('    i64 job = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);');
     w.push(`    if (job >= ${w.param(sizeOfAxes(p.batch) * chunks)}) break;`);
-    w.push(`    const i64 n0 = job % ${w.param(chunks)} * ${chunk}, wide = min_i64(${chunk}, ${w.param(n)} - n0); job /= ${w.param(chunks)};`);
+    w.push(
+      `    const i64 n0 = job % ${w.param(chunks)} * ${chunk}, wide = min_i64(${chunk}, ${w.param(n)} - n0); job /= ${w.param(chunks)};`,
+    );
     batchIndex(w, p.batch, 'job', '    ');
-    w.push(`    ${T}* dense = (${T}*)(own + ${w.param(space.copies)}); ${T}* copies = dense${p.a.kind === 'runs' ? ` + mr * ${w.param(sizeOfAxes(p.reduce))}` : ''}; (void)copies;`);
+    w.push(
+      `    ${T}* dense = (${T}*)(own + ${w.param(space.copies)}); ${T}* copies = dense${p.a.kind === 'runs' ? ` + mr * ${w.param(sizeOfAxes(p.reduce))}` : ''}; (void)copies;`,
+    );
     const at: RowPlace = { from: 'm0', count: 'mr', pointers: 'ap', zeros: 'zeros', copies: 'copies' };
     if (d.kind === 'across') {
       writeDense(w, p, at, '    ');
@@ -157,5 +166,12 @@ export const directStage = (p: Plan, d: Direct, scratch: Buffer): Call => {
     writeFinish(w, p, undefined, '    ');
     w.push('  }');
   };
-  return { kind: 'call', helpers: [clipHelper, vectorTypes(p.tile), dotHelper(T, lanes)], write, count: p.jobs.workers, grain: 1, work: 2 * sizeOfAxes(p.contraction.axes) * sizeOfAxes(p.reduce) };
+  return {
+    kind: 'call',
+    helpers: [clipHelper, vectorTypes(p.tile), dotHelper(T, lanes)],
+    write,
+    count: p.jobs.workers,
+    grain: 1,
+    work: 2 * sizeOfAxes(p.contraction.axes) * sizeOfAxes(p.reduce),
+  };
 };

@@ -34,7 +34,11 @@ const variablesIn = (e: Expr, into = new Set<string>()): Set<string> => {
 };
 
 /** Spatial axes of the two, pairwise; undefined if their ranks do not fit. With groups a result has one axis more: [N, G, M, …]. */
-const spatialPairs = (axes: readonly VarExpr[], t: TensorExpr, read: Read): readonly { mine: string; extent: number; d: number }[] | undefined => {
+const spatialPairs = (
+  axes: readonly VarExpr[],
+  t: TensorExpr,
+  read: Read,
+): readonly { mine: string; extent: number; d: number }[] | undefined => {
   const rank = read.tensor.rank;
   const more = t.rank - rank;
   if (rank < 3 || more < 0 || more > 1) return undefined;
@@ -81,7 +85,10 @@ class Families {
 
 /** A tensor that only puts groups of channels together: [N, G, M, …] as [N, G·M, …]. */
 const joinsGroups = (t: ReshapeTensor): boolean =>
-  t.base.rank === t.rank + 1 && t.rank >= 3 && t.shape[0] === t.base.shape[0] && t.shape.slice(2).every((d, i) => d === t.base.shape[i + 3]);
+  t.base.rank === t.rank + 1 &&
+  t.rank >= 3 &&
+  t.shape[0] === t.base.shape[0] &&
+  t.shape.slice(2).every((d, i) => d === t.base.shape[i + 3]);
 
 /** Layouts that put channels last where windows slide over images. */
 export const channelsLast = (outputs: readonly TensorExpr[]): Layout => {

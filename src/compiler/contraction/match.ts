@@ -62,7 +62,8 @@ const split = (factors: readonly LExpr[], axes: readonly Axis[]): [LExpr, LExpr]
     const side = (i: number): boolean => ((mask >> i) & 1) === 1;
     const moves = (axis: Axis, which: boolean): boolean => uses.some((u, i) => side(i) === which && u.has(axis.v.name));
     const score = axes.reduce((s, a) => (moves(a, true) !== moves(a, false) ? s * a.extent : s), 1);
-    if (!best || score > best.score) best = { score, parts: [product(factors.filter((_, i) => !side(i))), product(factors.filter((_, i) => side(i)))] };
+    if (!best || score > best.score)
+      best = { score, parts: [product(factors.filter((_, i) => !side(i))), product(factors.filter((_, i) => side(i)))] };
   }
   return best?.parts;
 };
@@ -96,7 +97,14 @@ export const matchReduction = (s: Stmt): ReductionNest | undefined => {
   if (!purify(before, meanings) || !purify(inner.body.slice(0, -1), meanings)) return undefined;
   // An empty axis leaves nothing to do, or nothing to add up: loops say that best.
   if ([...axes, ...inner.axes].some((a) => a.extent === 0)) return undefined;
-  return { axes, reduce: inner.axes, acc: start.local, start: start.value, step: substitute(step.value, meanings), finish: [...before, ...after] };
+  return {
+    axes,
+    reduce: inner.axes,
+    acc: start.local,
+    start: start.value,
+    step: substitute(step.value, meanings),
+    finish: [...before, ...after],
+  };
 };
 
 /** The contraction a reduction nest computes, if it computes one. */

@@ -58,7 +58,8 @@ const forms = (load: Load): readonly Affine[] => [load.at, ...load.guards];
 const guardsUse = (load: Load, axis: Axis): boolean => load.guards.some((g) => coefficient(g, axis) !== 0);
 
 /** Whether a buffer's elements lie in memory as a tile's type. */
-export const isPlain = (load: Load, tile: Tile, storage: (b: Buffer) => string): boolean => !load.convert && storage(load.buffer) === tile.type;
+export const isPlain = (load: Load, tile: Tile, storage: (b: Buffer) => string): boolean =>
+  !load.convert && storage(load.buffer) === tile.type;
 
 const runsOf = (load: Load, rows: readonly Axis[], reduce: readonly Axis[]): Runs => {
   const inside: Axis[] = [];
@@ -79,9 +80,12 @@ const runsOf = (load: Load, rows: readonly Axis[], reduce: readonly Axis[]): Run
   const innermost = inside.at(-1);
   const unit = edge ? sizeOfAxes(inside) / edge.extent : 0;
   return {
-    kind: 'runs', load, rows: mergeAxes(rows, forms(load)),
+    kind: 'runs',
+    load,
+    rows: mergeAxes(rows, forms(load)),
     outer: mergeAxes(reduce.slice(0, reduce.length - inside.length), forms(load)),
-    length: sizeOfAxes(inside), stride: innermost ? coefficient(load.at, innermost) : 1,
+    length: sizeOfAxes(inside),
+    stride: innermost ? coefficient(load.at, innermost) : 1,
     edge: edge && { axis: edge, unit },
   };
 };
@@ -93,7 +97,13 @@ export const reductionOrder = (e: LExpr, reduce: readonly Axis[]): readonly Axis
   return [...reduce].sort((a, b) => Math.abs(coefficient(load.at, b)) - Math.abs(coefficient(load.at, a)));
 };
 
-export const rowOperand = (e: LExpr, rows: readonly Axis[], reduce: readonly Axis[], tile: Tile, storage: (b: Buffer) => string): RowOperand => {
+export const rowOperand = (
+  e: LExpr,
+  rows: readonly Axis[],
+  reduce: readonly Axis[],
+  tile: Tile,
+  storage: (b: Buffer) => string,
+): RowOperand => {
   const load = loadOf(e);
   if (load && isPlain(load, tile, storage)) {
     const runs = runsOf(load, rows, reduce);
@@ -104,7 +114,13 @@ export const rowOperand = (e: LExpr, rows: readonly Axis[], reduce: readonly Axi
   return { kind: 'evaluated', value: e, rows };
 };
 
-export const columnOperand = (e: LExpr, columns: readonly Axis[], reduce: readonly Axis[], tile: Tile, storage: (b: Buffer) => string): ColumnOperand => {
+export const columnOperand = (
+  e: LExpr,
+  columns: readonly Axis[],
+  reduce: readonly Axis[],
+  tile: Tile,
+  storage: (b: Buffer) => string,
+): ColumnOperand => {
   const load = loadOf(e);
   const innermost = columns.at(-1);
   if (!load || (!innermost && reduce.length === 0)) return { kind: 'evaluated', value: e, rows: columns };
@@ -118,8 +134,12 @@ export const columnOperand = (e: LExpr, columns: readonly Axis[], reduce: readon
   const guarded = reduce.filter((a) => guardsUse(load, a));
   const free = reduce.filter((a) => !guardsUse(load, a));
   return {
-    kind: 'copied', load, columns: mergeAxes(columns, forms(load)), place,
-    guarded: mergeAxes(guarded, [...forms(load), place]), free: mergeAxes(free, [load.at, place]),
+    kind: 'copied',
+    load,
+    columns: mergeAxes(columns, forms(load)),
+    place,
+    guarded: mergeAxes(guarded, [...forms(load), place]),
+    free: mergeAxes(free, [load.at, place]),
   };
 };
 
@@ -140,11 +160,19 @@ const placeOf = (reduce: readonly Axis[]): Affine => {
 /** Whether an expression is made of constants alone. */
 export const readsOnly = (e: LExpr, holds: (b: Buffer) => boolean): boolean => {
   switch (e.kind) {
-    case 'const': case 'local': return true;
-    case 'read': return holds(e.buffer) && readsOnly(e.at, holds);
-    case 'unary': case 'cast': case 'bitcast': return readsOnly(e.x, holds);
-    case 'binary': return readsOnly(e.a, holds) && readsOnly(e.b, holds);
-    case 'select': return readsOnly(e.cond, holds) && readsOnly(e.a, holds) && readsOnly(e.b, holds);
+    case 'const':
+    case 'local':
+      return true;
+    case 'read':
+      return holds(e.buffer) && readsOnly(e.at, holds);
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return readsOnly(e.x, holds);
+    case 'binary':
+      return readsOnly(e.a, holds) && readsOnly(e.b, holds);
+    case 'select':
+      return readsOnly(e.cond, holds) && readsOnly(e.a, holds) && readsOnly(e.b, holds);
   }
 };
 

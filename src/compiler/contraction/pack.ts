@@ -16,7 +16,9 @@ const position: Local = { kind: 'local', type: 'index', name: 'position of a pac
 /** Zeros for the columns a narrow panel lacks. */
 const writePadding = (w: StageWriter, p: Plan, pad: string): void => {
   const { columns } = p.tile;
-  w.push(`${pad}if (wide < ${columns}) for (i64 k = 0; k < ${w.param(sizeOfAxes(p.reduce))}; k++) for (i64 x = wide; x < ${columns}; x++) dst[k * ${columns} + x] = 0;`);
+  w.push(
+    `${pad}if (wide < ${columns}) for (i64 k = 0; k < ${w.param(sizeOfAxes(p.reduce))}; k++) for (i64 x = wide; x < ${columns}; x++) dst[k * ${columns} + x] = 0;`,
+  );
 };
 
 const writeCopied = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
@@ -40,7 +42,9 @@ const writeCopied = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
   loops(w, guarded, outer, `${pad}    `, (q) => {
     if (load.guards.length) {
       w.push(`${q}i64 x0 = 0, x1 = len;`);
-      load.guards.forEach((g, i) => w.push(`${q}clip(${guardText(w, load, i, guarded, outer)}, ${w.param(coefficient(g, innermost))}, &x0, &x1);`));
+      load.guards.forEach((g, i) =>
+        w.push(`${q}clip(${guardText(w, load, i, guarded, outer)}, ${w.param(coefficient(g, innermost))}, &x0, &x1);`),
+      );
       w.push(`${q}x0 = min_i64(x0, len); x1 = max_i64(x0, x1);`);
     }
     loops(w, free, inner, q, (r) => {
@@ -49,7 +53,9 @@ const writeCopied = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
       w.push(`${r}const i64 from = at + ${affineText(w, load.at, only(all, vars), false)};`);
       w.push(`${r}${type}* restrict d = dst + (${affineText(w, b.place, only(all, vars))}) * ${width} + j;`);
       const whole = load.guards.length ? `x0 == 0 && x1 == ${width}` : `len == ${width}`;
-      const part = load.guards.length ? `for (i64 x = 0; x < x0; x++) d[x] = 0; ${copy('x0', 'x1')} for (i64 x = x1; x < len; x++) d[x] = 0;` : copy('0', 'len');
+      const part = load.guards.length
+        ? `for (i64 x = 0; x < x0; x++) d[x] = 0; ${copy('x0', 'x1')} for (i64 x = x1; x < len; x++) d[x] = 0;`
+        : copy('0', 'len');
       w.push(`${r}if (${whole}) { ${copy('0', String(width))} }`);
       w.push(`${r}else { ${part} }`);
     });
@@ -82,7 +88,13 @@ const writeEvaluated = (w: StageWriter, p: Plan, b: Evaluated, pad: string): voi
   splitIndex(w, 'n0', b.rows, names, `${pad}  `);
   w.push(`${pad}  for (i64 j = 0; j < wide; j++) {`);
   w.push(`${pad}    ${p.tile.type}* d = dst + j;`);
-  loops(w, p.reduce, p.reduce.map((r) => w.name(r.v)), `${pad}    `, (q) => w.push(`${q}*d = ${w.expr(b.value)}; d += ${p.tile.columns};`));
+  loops(
+    w,
+    p.reduce,
+    p.reduce.map((r) => w.name(r.v)),
+    `${pad}    `,
+    (q) => w.push(`${q}*d = ${w.expr(b.value)}; d += ${p.tile.columns};`),
+  );
   w.push(`${pad}    ${advance(w, b.rows, names, '1')}`);
   w.push(`${pad}  }`);
   writePadding(w, p, `${pad}  `);

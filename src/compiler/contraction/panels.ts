@@ -6,4 +6,5 @@ import { sizeOfAxes } from './types.ts';
 export const panelsOf = (p: Pick<Plan, 'columns' | 'tile'>): number => Math.ceil(sizeOfAxes(p.columns) / p.tile.columns);
 export const tilesOf = (p: Pick<Plan, 'rows' | 'tile'>): number => Math.ceil(sizeOfAxes(p.rows) / p.tile.rows);
 export const panelBytes = (p: Pick<Plan, 'reduce' | 'tile'>): number => sizeOfAxes(p.reduce) * p.tile.columns * p.tile.bytes;
-export const packedBytes = (p: Pick<Plan, 'columns' | 'tile' | 'reduce' | 'columnBatch'>): number => sizeOfAxes(p.columnBatch) * panelsOf(p) * panelBytes(p);
+export const packedBytes = (p: Pick<Plan, 'columns' | 'tile' | 'reduce' | 'columnBatch'>): number =>
+  sizeOfAxes(p.columnBatch) * panelsOf(p) * panelBytes(p);

@@ -118,7 +118,7 @@ const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
       if (bytes < least) [least, rowParts, columnParts] = [bytes, r, c];
     }
   }
-  const copied = p.a.kind === 'evaluated' || (p.a.edge !== undefined);
+  const copied = p.a.kind === 'evaluated' || p.a.edge !== undefined;
   const fit = copied ? Math.max(1, Math.floor(target.l2 / 4 / (p.tile.rows * steps * p.tile.bytes))) : MOST_TILES;
   return { rowParts, columnParts, block: Math.min(Math.ceil(tiles / rowParts), MOST_TILES, fit), workers };
 };
@@ -135,13 +135,19 @@ const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { storage }: Sur
   const operand = columnOperand(b, columns, reduce, tile, storage);
   const shape = { contraction: c, columnFactor: b, tile, batch, columnBatch, rows, columns, reduce };
   return {
-    ...shape, b: operand, a: rowOperand(a, rows, reduce, tile, storage),
-    finish: finishOf(c, rows, columns), packing: packingOf(c, b, operand, packedBytes(shape), tile),
+    ...shape,
+    b: operand,
+    a: rowOperand(a, rows, reduce, tile, storage),
+    finish: finishOf(c, rows, columns),
+    packing: packingOf(c, b, operand, packedBytes(shape), tile),
   };
 };
 
 /** The cheaper of both orientations. */
 export const planContraction = (c: Contraction, tile: Tile, around: Surroundings): Plan => {
-  const both = [orient(c, c.a, c.b, tile, around), orient(c, c.b, c.a, tile, around)].map((p): Plan => ({ ...p, jobs: cut(p, around.target) }));
+  const both = [orient(c, c.a, c.b, tile, around), orient(c, c.b, c.a, tile, around)].map((p): Plan => ({
+    ...p,
+    jobs: cut(p, around.target),
+  }));
   return estimate(both[0]!) <= estimate(both[1]!) ? both[0]! : both[1]!;
 };

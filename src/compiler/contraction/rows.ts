@@ -18,7 +18,15 @@ export interface RowPlace {
 }
 
 /** Pointers of rows of a {@link Runs} operand. `raw`: the axes rows are made of, before merging. */
-export const writeRuns = (w: StageWriter, runs: Runs, raw: readonly Axis[], reduce: readonly Axis[], type: string, at: RowPlace, pad: string): void => {
+export const writeRuns = (
+  w: StageWriter,
+  runs: Runs,
+  raw: readonly Axis[],
+  reduce: readonly Axis[],
+  type: string,
+  at: RowPlace,
+  pad: string,
+): void => {
   const { load, rows, outer, edge } = runs;
   const names = digits('r', rows);
   const steps = digits('o', outer);
@@ -39,7 +47,9 @@ export const writeRuns = (w: StageWriter, runs: Runs, raw: readonly Axis[], redu
       const extent = w.param(edge.axis.extent);
       w.push(`${p}const i64 from = ${place};`);
       w.push(`${p}i64 x0 = 0, x1 = ${extent};`);
-      tests.forEach((t, i) => w.push(`${p}clip(${t}, ${inside.includes(i) ? w.param(coefficient(load.guards[i]!, edge.axis)) : '0'}, &x0, &x1);`));
+      tests.forEach((t, i) =>
+        w.push(`${p}clip(${t}, ${inside.includes(i) ? w.param(coefficient(load.guards[i]!, edge.axis)) : '0'}, &x0, &x1);`),
+      );
       w.push(`${p}if (x0 == 0 && x1 == ${extent}) *q = ${buffer} + from;`);
       w.push(`${p}else if (x0 >= x1) *q = ${at.zeros};`);
       w.push(`${p}else {`);
@@ -64,7 +74,13 @@ export const writeEvaluatedRows = (w: StageWriter, a: Evaluated, reduce: readonl
   splitIndex(w, at.from, a.rows, names, `${pad}  `);
   w.push(`${pad}  for (i64 i = 0; i < ${at.count}; i++) {`);
   w.push(`${pad}    ${at.pointers}[i] = ${at.copies};`);
-  loops(w, reduce, reduce.map((r) => w.name(r.v)), `${pad}    `, (p) => w.push(`${p}*${at.copies}++ = ${w.expr(a.value)};`));
+  loops(
+    w,
+    reduce,
+    reduce.map((r) => w.name(r.v)),
+    `${pad}    `,
+    (p) => w.push(`${p}*${at.copies}++ = ${w.expr(a.value)};`),
+  );
   w.push(`${pad}    ${advance(w, a.rows, names, '1')}`);
   w.push(`${pad}  }`);
   w.push(`${pad}}`);

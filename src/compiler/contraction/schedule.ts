@@ -105,7 +105,8 @@ class Scheduling {
 }
 
 /** Whether columns come from inputs alone: then no loop around changes them. */
-const isInput = (plan: Plan): boolean => readsOnly(plan.columnFactor, (b) => b.role === 'input') && standsAlone(plan.columnFactor, plan.contraction);
+const isInput = (plan: Plan): boolean =>
+  readsOnly(plan.columnFactor, (b) => b.role === 'input') && standsAlone(plan.columnFactor, plan.contraction);
 
 /** Replaces the contractions of a program's body. */
 export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {

@@ -35,13 +35,27 @@ export const scratchOf = (p: Plan): Scratch => {
   const pointers = lines(jobs.block * tile.rows * runCount(p) * 8);
   const copies = a.kind === 'evaluated' || a.edge ? lines(jobs.block * tile.rows * steps * tile.bytes) : 0;
   const panels = p.packing === 'within' ? Math.ceil(panelsOf(p) / jobs.columnParts) * panelBytes(p) : 0;
-  return { zeros: 0, pointers: zeros, copies: zeros + pointers, panels: zeros + pointers + copies, bytes: zeros + pointers + copies + panels + LINE };
+  return {
+    zeros: 0,
+    pointers: zeros,
+    copies: zeros + pointers,
+    panels: zeros + pointers + copies,
+    bytes: zeros + pointers + copies + panels + LINE,
+  };
 };
 
-export const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, pad: string): void => splitIndex(w, flat, axes, axes.map((a) => w.name(a.v)), pad);
+export const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, pad: string): void =>
+  splitIndex(
+    w,
+    flat,
+    axes,
+    axes.map((a) => w.name(a.v)),
+    pad,
+  );
 
 /** Row-major position among some of the axes that are being counted. */
-const positionAmong = (w: StageWriter, axes: readonly Axis[]): string => axes.reduce((e, a) => (e === '' ? w.name(a.v) : `(${e}) * ${w.param(a.extent)} + ${w.name(a.v)}`), '') || '0';
+const positionAmong = (w: StageWriter, axes: readonly Axis[]): string =>
+  axes.reduce((e, a) => (e === '' ? w.name(a.v) : `(${e}) * ${w.param(a.extent)} + ${w.name(a.v)}`), '') || '0';
 
 const panelStart = (w: StageWriter, p: Plan, pad: string): void => {
   w.push(`${pad}const i64 n0 = panel * ${p.tile.columns}, wide = min_i64(${p.tile.columns}, ${w.param(sizeOfAxes(p.columns))} - n0);`);
@@ -60,7 +74,14 @@ export const packStage = (p: Plan, packed: Buffer): Call => {
     writePanel(w, p, '    ');
     w.push('  }');
   };
-  return { kind: 'call', helpers: [clipHelper, ...columnPacker(p.tile)], write, count, grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)), work: count * size };
+  return {
+    kind: 'call',
+    helpers: [clipHelper, ...columnPacker(p.tile)],
+    write,
+    count,
+    grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)),
+    work: count * size,
+  };
 };
 
 /** Elements a thread should pack at least. */
@@ -83,9 +104,13 @@ export const writeFinish = (w: StageWriter, p: Plan, width: number | undefined, 
     w.block(stmts, q);
   };
   if (along === 'columns') {
-    eachIndex(w, rows, 'm0', 'mr', undefined, 'm', pad, (row, q) => eachIndex(w, columns, 'n0', 'wide', width, 'n', q, (column, r) => body(row, column, r)));
+    eachIndex(w, rows, 'm0', 'mr', undefined, 'm', pad, (row, q) =>
+      eachIndex(w, columns, 'n0', 'wide', width, 'n', q, (column, r) => body(row, column, r)),
+    );
   } else {
-    eachIndex(w, columns, 'n0', 'wide', undefined, 'n', pad, (column, q) => eachIndex(w, rows, 'm0', 'mr', width && p.tile.rows, 'm', q, (row, r) => body(row, column, r)));
+    eachIndex(w, columns, 'n0', 'wide', undefined, 'n', pad, (column, q) =>
+      eachIndex(w, rows, 'm0', 'mr', width && p.tile.rows, 'm', q, (row, r) => body(row, column, r)),
+    );
   }
 };
 
@@ -121,7 +146,10 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
       w.push(`      ${T}* restrict dst = panels + (panel - p0) * ${SIZE};`);
       writePanel(w, p, '      ');
       w.push('    }');
-    } else w.push(`    const ${T}* const panels = (const ${T}*)${w.buffer(packed!)} + ((${positionAmong(w, p.columnBatch)}) * ${PANELS} + p0) * ${SIZE};`);
+    } else
+      w.push(
+        `    const ${T}* const panels = (const ${T}*)${w.buffer(packed!)} + ((${positionAmong(w, p.columnBatch)}) * ${PANELS} + p0) * ${SIZE};`,
+      );
     w.push(`    for (i64 block = t0; block < t1; block += ${w.param(jobs.block)}) {`);
     w.push(`      const i64 end = min_i64(block + ${w.param(jobs.block)}, t1);`);
     w.push(`      ${T}* copies = (${T}*)(own + ${w.param(space.copies)}); (void)copies;`);
@@ -136,12 +164,21 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push('        for (i64 t = block; t < end; t++) {');
     w.push(`          ${tileRows}`);
     const [length, stride] = p.a.kind === 'runs' ? [p.a.length, p.a.stride] : [steps, 1];
-    w.push(`          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, ${tile.columns}, tile);`);
+    w.push(
+      `          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, ${tile.columns}, tile);`,
+    );
     writeFinish(w, p, tile.columns, '          ');
     w.push('        }');
     w.push('      }');
     w.push('    }');
     w.push('  }');
   };
-  return { kind: 'call', helpers: [clipHelper, ...microKernels(tile), ...(packing === 'within' ? columnPacker(tile) : [])], write, count: jobs.workers, grain: 1, work: 2 * sizeOfAxes(p.contraction.axes) * steps };
+  return {
+    kind: 'call',
+    helpers: [clipHelper, ...microKernels(tile), ...(packing === 'within' ? columnPacker(tile) : [])],
+    write,
+    count: jobs.workers,
+    grain: 1,
+    work: 2 * sizeOfAxes(p.contraction.axes) * steps,
+  };
 };

@@ -15,7 +15,14 @@ INLINE void clip(i64 g, i64 k, i64* x0, i64* x1) {
 export const digits = (prefix: string, axes: readonly Axis[]): string[] => axes.map((_, i) => `${prefix}${i}`);
 
 /** What a load's position and guards take from everything but the reduction and the axes of `skip` that are merged away. */
-export const fixedPart = (w: StageWriter, load: Load, axes: readonly Axis[], names: readonly string[], skip: ReadonlySet<string>, pad: string): void => {
+export const fixedPart = (
+  w: StageWriter,
+  load: Load,
+  axes: readonly Axis[],
+  names: readonly string[],
+  skip: ReadonlySet<string>,
+  pad: string,
+): void => {
   const own = only(axes, names);
   const pick = (local: Local): string | undefined => own(local) ?? (skip.has(local.name) ? undefined : w.name(local));
   w.push(`${pad}const i64 at = ${affineText(w, load.at, pick)};`);
@@ -44,7 +51,16 @@ export const loops = (w: StageWriter, axes: readonly Axis[], names: readonly str
  * stands in counts one variable. `body` gets the position in [0, count).
  * @param fixed a number of indices that gets a loop of its own, for the compiler to unroll.
  */
-export const eachIndex = (w: StageWriter, axes: readonly Axis[], from: string, count: string, fixed: number | undefined, tag: string, pad: string, body: (at: string, pad: string) => void): void => {
+export const eachIndex = (
+  w: StageWriter,
+  axes: readonly Axis[],
+  from: string,
+  count: string,
+  fixed: number | undefined,
+  tag: string,
+  pad: string,
+  body: (at: string, pad: string) => void,
+): void => {
   const x = `${tag}x`;
   const innermost = axes.at(-1);
   const loop = (limit: string, start: string, at: string, p: string): void => {
@@ -69,7 +85,7 @@ export const eachIndex = (w: StageWriter, axes: readonly Axis[], from: string, c
   w.push(`${pad}  for (i64 ${tag}j = 0; ${tag}j < ${count}; ) {`);
   w.push(`${pad}    const i64 ${tag}n = min_i64(${w.param(innermost!.extent)} - ${last}, ${count} - ${tag}j);`);
   loop(`${tag}n`, last, `${tag}j + ${x}`, `${pad}    `);
-  w.push(`${pad}    ${tag}j += ${tag}n; ${advance(w, axes, [...outer, last], `${tag}n`)}`, );
+  w.push(`${pad}    ${tag}j += ${tag}n; ${advance(w, axes, [...outer, last], `${tag}n`)}`);
   w.push(`${pad}  }`);
   w.push(`${pad}}`);
 };

@@ -32,21 +32,29 @@ const microKernel = (tile: Tile, rows: number, vectors: number): string => {
   const { type: T, lanes } = tile;
   const streams = rows * vectors < IN_FLIGHT ? Math.min(4, Math.ceil(IN_FLIGHT / (rows * vectors))) : 1;
   const each = (f: (i: number, j: number) => string): string => list(rows, (i) => list(vectors, (j) => f(i, j)).join(' ')).join('\n    ');
-  const step = (s: number): string => [
-    ...list(vectors, (j) => `const V_${T} b${j} = *(const U_${T}*)(b + ${s ? `${s} * bs + ` : ''}${j * lanes});`),
-    ...list(rows, (i) => `{ const ${T} x = a${i}[q${s ? ` + ${s} * ks` : ''}]; ${list(vectors, (j) => `s${s}_${i}_${j} += x * b${j};`).join(' ')} }`),
-  ].join('\n      ');
+  const step = (s: number): string =>
+    [
+      ...list(vectors, (j) => `const V_${T} b${j} = *(const U_${T}*)(b + ${s ? `${s} * bs + ` : ''}${j * lanes});`),
+      ...list(
+        rows,
+        (i) => `{ const ${T} x = a${i}[q${s ? ` + ${s} * ks` : ''}]; ${list(vectors, (j) => `s${s}_${i}_${j} += x * b${j};`).join(' ')} }`,
+      ),
+    ].join('\n      ');
   return `static void mk_${T}_${rows}x${vectors}(i64 nk, const ${T}* const* restrict ap, i64 kc, i64 ks, const ${T}* restrict b, i64 bs, ${T}* restrict t) {
   V_${T} ${list(streams, (s) => list(rows, (i) => list(vectors, (j) => `s${s}_${i}_${j} = {0}`).join(', ')).join(', ')).join(', ')};
   do {
     ${list(rows, (i) => `const ${T}* a${i} = ap[${i}];`).join(' ')}
     ap += ${rows};
     i64 q = 0, k = kc;
-${streams > 1 ? `    for (; k >= ${streams}; k -= ${streams}) {
+${
+  streams > 1
+    ? `    for (; k >= ${streams}; k -= ${streams}) {
       ${list(streams, (s) => `{ ${step(s)} }`).join('\n      ')}
       b += ${streams} * bs; q += ${streams} * ks;
     }
-` : ''}    for (; k > 0; k--) {
+`
+    : ''
+}    for (; k > 0; k--) {
       ${step(0)}
       b += bs; q += ks;
     }
@@ -67,8 +75,9 @@ export const microKernels = (tile: Tile): readonly string[] => {
   return [
     vectorTypes(tile),
     ...sizes.flat().map(([r, v]) => microKernel(tile, r, v)),
-    `static void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, i64, ${T}*) = {${
-      sizes.map((row) => `{${row.map(([r, v]) => `mk_${T}_${r}x${v}`).join(', ')}}`).join(', ')}};`,
+    `static void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, i64, ${T}*) = {${sizes
+      .map((row) => `{${row.map(([r, v]) => `mk_${T}_${r}x${v}`).join(', ')}}`)
+      .join(', ')}};`,
   ];
 };
 
@@ -81,7 +90,9 @@ const interleave = (T: string, lanes: number): { lines: string[]; names: string[
     for (let i = 0; i < lanes / 2; i++) {
       const [a, b] = [names[i]!, names[i + lanes / 2]!];
       lines.push(`const V_${T} ${next[2 * i]!} = SHUFFLE_${T}(${a}, ${b}, ${list(lanes, (l) => (l >> 1) + (l & 1) * lanes).join(', ')});`);
-      lines.push(`const V_${T} ${next[2 * i + 1]!} = SHUFFLE_${T}(${a}, ${b}, ${list(lanes, (l) => (l >> 1) + lanes / 2 + (l & 1) * lanes).join(', ')});`);
+      lines.push(
+        `const V_${T} ${next[2 * i + 1]!} = SHUFFLE_${T}(${a}, ${b}, ${list(lanes, (l) => (l >> 1) + lanes / 2 + (l & 1) * lanes).join(', ')});`,
+      );
     }
     names = next;
   }
@@ -103,7 +114,10 @@ typedef ${bytes === 8 ? 'int64_t' : 'int32_t'} M_${T} __attribute__((vector_size
 /** `pack_columns_<type>(src, n, dst)`: column j of the panel dst is src[j][0 … n). */
 export const columnPacker = (tile: Tile): readonly string[] => {
   const { type: T, lanes, columns } = tile;
-  return [vectorTypes(tile), shuffles(tile), `static void pack_columns_${T}(const ${T}* const* src, i64 n, ${T}* restrict dst) {
+  return [
+    vectorTypes(tile),
+    shuffles(tile),
+    `static void pack_columns_${T}(const ${T}* const* src, i64 n, ${T}* restrict dst) {
   i64 k = 0;
 #define ROW(i) src[j + i] + k
 #define TO(i) dst + (k + i) * ${columns} + j
@@ -111,13 +125,17 @@ export const columnPacker = (tile: Tile): readonly string[] => {
 #undef ROW
 #undef TO
   for (; k < n; k++) for (i64 j = 0; j < ${columns}; j++) dst[k * ${columns} + j] = src[j][k];
-}`];
+}`,
+  ];
 };
 
 /** `transpose_<type>(x, xs, y, ys, rows, cols)`: y[c · ys + r] = x[r · xs + c]. */
 export const transposer = (tile: Tile): readonly string[] => {
   const { type: T, lanes } = tile;
-  return [vectorTypes(tile), shuffles(tile), `static void transpose_${T}(const ${T}* x, i64 xs, ${T}* restrict y, i64 ys, i64 rows, i64 cols) {
+  return [
+    vectorTypes(tile),
+    shuffles(tile),
+    `static void transpose_${T}(const ${T}* x, i64 xs, ${T}* restrict y, i64 ys, i64 rows, i64 cols) {
   i64 c = 0;
 #define ROW(i) x + (r + i) * xs + c
 #define TO(i) y + (c + i) * ys + r
@@ -129,5 +147,6 @@ export const transposer = (tile: Tile): readonly string[] => {
 #undef ROW
 #undef TO
   for (; c < cols; c++) for (i64 r = 0; r < rows; r++) y[c * ys + r] = x[r * xs + c];
-}`];
+}`,
+  ];
 };

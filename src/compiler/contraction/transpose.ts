@@ -46,8 +46,18 @@ export const transpositionOf = (s: Stmt, storage: (b: Buffer) => string): Transp
   const merged = mergeAxes(axes, [read, write]);
   const along = merged.find((a) => coefficient(read, a) === 1);
   const across = merged.find((a) => coefficient(write, a) === 1);
-  if (!along || !across || along === across || Math.max(along.extent, across.extent) < SHORT || coefficient(read, across) < along.extent) return undefined;
-  return { from: value.buffer, to: last.buffer, read, write, along, across, outer: merged.filter((a) => a !== along && a !== across), counters: new Set(axes.map((a) => a.v.name)) };
+  if (!along || !across || along === across || Math.max(along.extent, across.extent) < SHORT || coefficient(read, across) < along.extent)
+    return undefined;
+  return {
+    from: value.buffer,
+    to: last.buffer,
+    read,
+    write,
+    along,
+    across,
+    outer: merged.filter((a) => a !== along && a !== across),
+    counters: new Set(axes.map((a) => a.v.name)),
+  };
 };
 
 /** Elements of the reading axis one piece of work takes. */
@@ -64,16 +74,26 @@ export const transpositionStage = (t: Transposition, bytes: number, target: Targ
   const write = (w: StageWriter): void => {
     const names = digits('o', t.outer);
     const own = only(t.outer, names);
-    const place = (form: Affine): string => affineText(w, form, (local) => own(local) ?? (t.counters.has(local.name) ? undefined : w.name(local)));
+    const place = (form: Affine): string =>
+      affineText(w, form, (local) => own(local) ?? (t.counters.has(local.name) ? undefined : w.name(local)));
     w.push(`  i64 strip = lo % ${w.param(strips)};`);
     splitIndex(w, `lo / ${w.param(strips)}`, t.outer, names, '  ');
     w.push('  for (i64 item = lo; item < hi; item++) {');
     w.push(`    const i64 from = strip * ${STRIP}, n = min_i64(${STRIP}, ${w.param(t.along.extent)} - from);`);
     const [rs, ws] = [coefficient(t.read, t.across), coefficient(t.write, t.along)].map((x) => w.param(x));
-    w.push(`    transpose_${type}((const ${type}*)${w.buffer(t.from)} + (${place(t.read)}) + from, ${rs}, (${type}*)${w.buffer(t.to)} + (${place(t.write)}) + from * ${ws}, ${ws}, ${w.param(t.across.extent)}, n);`);
+    w.push(
+      `    transpose_${type}((const ${type}*)${w.buffer(t.from)} + (${place(t.read)}) + from, ${rs}, (${type}*)${w.buffer(t.to)} + (${place(t.write)}) + from * ${ws}, ${ws}, ${w.param(t.across.extent)}, n);`,
+    );
     w.push(`    if (++strip == ${w.param(strips)}) { strip = 0; ${advance(w, t.outer, names, '1')} }`);
     w.push('  }');
   };
   const elements = sizeOfAxes([t.along, t.across]);
-  return { kind: 'call', helpers: transposer(tile), write, count, grain: Math.max(1, Math.ceil((GRAIN_ELEMENTS * strips) / elements)), work: count * (elements / strips) };
+  return {
+    kind: 'call',
+    helpers: transposer(tile),
+    write,
+    count,
+    grain: Math.max(1, Math.ceil((GRAIN_ELEMENTS * strips) / elements)),
+    work: count * (elements / strips),
+  };
 };

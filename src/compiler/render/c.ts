@@ -24,7 +24,11 @@ export interface CProgram {
 }
 
 const formats: Partial<Record<DType, string>> = {
-  float8e4m3fn: '4, 3, 7, 1', float8e4m3fnuz: '4, 3, 8, 2', float8e5m2: '5, 2, 15, 0', float8e5m2fnuz: '5, 2, 16, 2', float4e2m1: '2, 1, 1, 3',
+  float8e4m3fn: '4, 3, 7, 1',
+  float8e4m3fnuz: '4, 3, 8, 2',
+  float8e5m2: '5, 2, 15, 0',
+  float8e5m2fnuz: '5, 2, 16, 2',
+  float4e2m1: '2, 1, 1, 3',
 };
 
 /** Type of a value in expressions. */
@@ -63,12 +67,46 @@ const encode = (dtype: DType, value: string, saturate: boolean): string => {
 const isCoded = (t: ScalarType): t is DType => t !== 'index' && dtypeInfo(t).kind === 'float' && dtypeInfo(t).bits < 32;
 
 const infix: Partial<Record<BinaryOp, string>> = {
-  add: '+', sub: '-', mul: '*', and: '&&', or: '||', bitand: '&', bitor: '|', bitxor: '^', eq: '==', ne: '!=', lt: '<', le: '<=', gt: '>', ge: '>=',
+  add: '+',
+  sub: '-',
+  mul: '*',
+  and: '&&',
+  or: '||',
+  bitand: '&',
+  bitor: '|',
+  bitxor: '^',
+  eq: '==',
+  ne: '!=',
+  lt: '<',
+  le: '<=',
+  gt: '>',
+  ge: '>=',
 };
 /** libm functions, `f` appended for float. */
 const libm: Partial<Record<UnaryOp, string>> = {
-  expm1: 'expm1', log: 'log', log1p: 'log1p', sqrt: 'sqrt', floor: 'floor', ceil: 'ceil', round: 'rint', trunc: 'trunc', abs: 'fabs', sin: 'sin', cos: 'cos',
-  tan: 'tan', asin: 'asin', acos: 'acos', atan: 'atan', sinh: 'sinh', cosh: 'cosh', asinh: 'asinh', acosh: 'acosh', atanh: 'atanh', erf: 'erf', exp: 'exp', tanh: 'tanh',
+  expm1: 'expm1',
+  log: 'log',
+  log1p: 'log1p',
+  sqrt: 'sqrt',
+  floor: 'floor',
+  ceil: 'ceil',
+  round: 'rint',
+  trunc: 'trunc',
+  abs: 'fabs',
+  sin: 'sin',
+  cos: 'cos',
+  tan: 'tan',
+  asin: 'asin',
+  acos: 'acos',
+  atan: 'atan',
+  sinh: 'sinh',
+  cosh: 'cosh',
+  asinh: 'asinh',
+  acosh: 'acosh',
+  atanh: 'atanh',
+  erf: 'erf',
+  exp: 'exp',
+  tanh: 'tanh',
 };
 /** Functions of the prelude, for float32. */
 const fast32 = new Set<UnaryOp>(['exp', 'tanh']);
@@ -142,14 +180,22 @@ class CWriter implements StageWriter {
 
   expr(e: LExpr): string {
     switch (e.kind) {
-      case 'const': return this.#const(e.value, e.type);
-      case 'local': return this.name(e);
-      case 'read': return this.#read(e.buffer, this.expr(e.at));
-      case 'unary': return this.#unary(e.op, this.expr(e.x), e.x.type);
-      case 'binary': return this.#binary(e.op, this.expr(e.a), this.expr(e.b), e.a.type);
-      case 'select': return `(${this.expr(e.cond)} ? ${this.expr(e.a)} : ${this.expr(e.b)})`;
-      case 'cast': return this.#cast(this.expr(e.x), e.x.type, e.type, e.saturate);
-      case 'bitcast': return this.#bitcast(this.expr(e.x), e.x.type as DType, e.type as DType);
+      case 'const':
+        return this.#const(e.value, e.type);
+      case 'local':
+        return this.name(e);
+      case 'read':
+        return this.#read(e.buffer, this.expr(e.at));
+      case 'unary':
+        return this.#unary(e.op, this.expr(e.x), e.x.type);
+      case 'binary':
+        return this.#binary(e.op, this.expr(e.a), this.expr(e.b), e.a.type);
+      case 'select':
+        return `(${this.expr(e.cond)} ? ${this.expr(e.a)} : ${this.expr(e.b)})`;
+      case 'cast':
+        return this.#cast(this.expr(e.x), e.x.type, e.type, e.saturate);
+      case 'bitcast':
+        return this.#bitcast(this.expr(e.x), e.x.type as DType, e.type as DType);
     }
   }
 
@@ -189,9 +235,16 @@ class CWriter implements StageWriter {
       if (op === 'isnan' || op === 'isinf') return 'false';
       if (op === 'neg') return this.#narrow(`0 - (${this.#wide(t)})${x}`, t);
       if (op === 'bitnot') return this.#narrow(`~${x}`, t);
-      if (op === 'abs') return t !== 'index' && dtypeInfo(t).kind === 'uint' ? x : this.#narrow(`${x} < 0 ? 0 - (${this.#wide(t)})${x} : (${this.#wide(t)})${x}`, t);
+      if (op === 'abs')
+        return t !== 'index' && dtypeInfo(t).kind === 'uint'
+          ? x
+          : this.#narrow(`${x} < 0 ? 0 - (${this.#wide(t)})${x} : (${this.#wide(t)})${x}`, t);
       if (op === 'sign') return this.#narrow(`(${x} > 0) - (${x} < 0)`, t);
-      if (op === 'popcount') return this.#narrow(`__builtin_popcountll((uint64_t)(${x})${t !== 'index' && dtypeInfo(t).bits < 64 ? ` & ${2 ** dtypeInfo(t).bits - 1}u` : ''})`, t);
+      if (op === 'popcount')
+        return this.#narrow(
+          `__builtin_popcountll((uint64_t)(${x})${t !== 'index' && dtypeInfo(t).bits < 64 ? ` & ${2 ** dtypeInfo(t).bits - 1}u` : ''})`,
+          t,
+        );
       if (op === 'floor' || op === 'ceil' || op === 'round' || op === 'trunc') return x;
     }
     throw new FlagosError('FLAGOS_E_INTERNAL', `${op} of ${t} cannot be written in C`);
@@ -237,7 +290,11 @@ class CWriter implements StageWriter {
     if (op === 'min') return `(${a} < ${b} ? ${a} : ${b})`;
     if (op === 'max') return `(${a} > ${b} ? ${a} : ${b})`;
     if (op === 'shl') return this.#narrow(`(uint64_t)${b} >= ${bits} ? 0 : (${wide})${a} << ${b}`, t);
-    if (op === 'shr') return this.#narrow(kind === 'uint' ? `(uint64_t)${b} >= ${bits} ? 0 : ${a} >> ${b}` : `${a} >> ((uint64_t)${b} >= ${bits} ? ${bits - 1} : ${b})`, t);
+    if (op === 'shr')
+      return this.#narrow(
+        kind === 'uint' ? `(uint64_t)${b} >= ${bits} ? 0 : ${a} >> ${b}` : `${a} >> ((uint64_t)${b} >= ${bits} ? ${bits - 1} : ${b})`,
+        t,
+      );
     const symbol = infix[op];
     if (symbol) return this.#narrow(`(${wide})${a} ${symbol} (${wide})${b}`, t);
     return this.#narrow(`${op}_${kind === 'uint' ? 'u64' : 'i64'}(${a}, ${b})`, t);
@@ -258,7 +315,8 @@ class CWriter implements StageWriter {
   }
 
   #bitcast(x: string, from: DType, to: DType): string {
-    const raw = (t: DType): string => (isCoded(t) ? (dtypeInfo(t).bits === 16 ? 'uint16_t' : 'uint8_t') : t === 'bool' ? 'uint8_t' : valueType(t));
+    const raw = (t: DType): string =>
+      isCoded(t) ? (dtypeInfo(t).bits === 16 ? 'uint16_t' : 'uint8_t') : t === 'bool' ? 'uint8_t' : valueType(t);
     const source = isCoded(from) ? encode(from, x, false) : x;
     const bits = `({ ${raw(from)} s_ = (${raw(from)})(${source}); ${raw(to)} d_ = 0; memcpy(&d_, &s_, sizeof d_ < sizeof s_ ? sizeof d_ : sizeof s_); d_; })`;
     return isCoded(to) ? decode(to, bits) : to === 'bool' ? `(${bits} != 0)` : this.#narrow(bits, to);
@@ -278,10 +336,18 @@ class CWriter implements StageWriter {
         this.push(`${pad}}`);
         break;
       }
-      case 'let': this.push(`${pad}const ${this.declare(s.local)} = ${this.expr(s.value)};`); break;
-      case 'var': this.push(`${pad}${this.declare(s.local)}${s.value ? ` = ${this.expr(s.value)}` : ''};`); break;
-      case 'set': this.push(`${pad}${this.name(s.local)} = ${this.expr(s.value)};`); break;
-      case 'store': this.push(pad + this.#store(s.buffer, this.expr(s.at), this.expr(s.value))); break;
+      case 'let':
+        this.push(`${pad}const ${this.declare(s.local)} = ${this.expr(s.value)};`);
+        break;
+      case 'var':
+        this.push(`${pad}${this.declare(s.local)}${s.value ? ` = ${this.expr(s.value)}` : ''};`);
+        break;
+      case 'set':
+        this.push(`${pad}${this.name(s.local)} = ${this.expr(s.value)};`);
+        break;
+      case 'store':
+        this.push(pad + this.#store(s.buffer, this.expr(s.at), this.expr(s.value)));
+        break;
       case 'if':
         this.push(`${pad}if (${this.expr(s.cond)}) {`);
         this.block(s.then, deeper);
@@ -361,14 +427,21 @@ class ProgramWriter {
   /** A function of a range of a parallel loop's iterations (or of nothing, for what runs in one piece). */
   #stage(body: readonly Stmt[], v: Local | undefined, extent: number, pad: string, around: readonly Around[]): void {
     const grain = Math.max(1, Math.round(GRAIN / Math.max(1, workOf(body))));
-    this.#function(around, (writer) => {
-      if (v) {
-        const name = writer.name(v);
-        writer.push(`  for (i64 ${name} = lo; ${name} < hi; ${name}++) {`);
-        writer.block(body, '    ');
-        writer.push('  }');
-      } else writer.block(body, '  ');
-    }, extent, grain, false, pad);
+    this.#function(
+      around,
+      (writer) => {
+        if (v) {
+          const name = writer.name(v);
+          writer.push(`  for (i64 ${name} = lo; ${name} < hi; ${name}++) {`);
+          writer.block(body, '    ');
+          writer.push('  }');
+        } else writer.block(body, '  ');
+      },
+      extent,
+      grain,
+      false,
+      pad,
+    );
   }
 
   /** A stage function, equal ones once, and its call. `counted`: it takes a counter its workers share. */
@@ -382,14 +455,21 @@ class ProgramWriter {
     }
     write(writer);
     const next = counted ? `i64* next = c->b[${frame.buffers.length}];` : '';
-    const text = [`(const ctx_t* c, i64 lo, i64 hi) {`, `  const i64* p = c->p; ${frame.declarations()} ${next}`, ...writer.lines, '}'].join('\n');
+    const text = [
+      `(const ctx_t* c, i64 lo, i64 hi) {`,
+      `  const i64* p = c->p; ${frame.declarations()} ${next}`,
+      ...writer.lines,
+      '}',
+    ].join('\n');
     let name = this.#stages.get(text);
     if (!name) this.#stages.set(text, (name = `stage${this.#stages.size}`));
     const offset = this.params.length;
     this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
     const buffers = [...frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`), ...(counted ? ['&next'] : [])].join(', ') || '0';
-    this.#run.push(`${pad}{ ${counted ? 'i64 next = 0; ' : ''}void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`);
+    this.#run.push(
+      `${pad}{ ${counted ? 'i64 next = 0; ' : ''}void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`,
+    );
   }
 
   get source(): string {
@@ -397,13 +477,20 @@ class ProgramWriter {
       cPrelude,
       ...this.#helpers,
       ...[...this.#stages].map(([text, name]) => `static void ${name}${text}`),
-      ...this.#entries, '',
+      ...this.#entries,
+      '',
     ].join('\n');
   }
 }
 
 const containsParallel = (stmts: readonly Stmt[]): boolean =>
-  stmts.some((s) => (s.kind === 'call' || (s.kind === 'for' ? s.parallel || containsParallel(s.body) : s.kind === 'if' && (containsParallel(s.then) || containsParallel(s.otherwise)))));
+  stmts.some(
+    (s) =>
+      s.kind === 'call' ||
+      (s.kind === 'for'
+        ? s.parallel || containsParallel(s.body)
+        : s.kind === 'if' && (containsParallel(s.then) || containsParallel(s.otherwise))),
+  );
 
 /** One entry runs everything: `void run(void** b, const i64* p, parallel_t par)`; `b` holds inputs, outputs, workspace. */
 export const renderC = (program: Program): CProgram => {

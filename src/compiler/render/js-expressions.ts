@@ -17,26 +17,69 @@ export const kindOf = (t: ScalarType): Kind => {
 };
 
 const mathNames = new Set<UnaryOp>([
-  'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'floor', 'ceil', 'trunc', 'sin', 'cos', 'tan', 'asin', 'acos', 'atan',
-  'sinh', 'cosh', 'tanh', 'asinh', 'acosh', 'atanh',
+  'abs',
+  'sign',
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'sqrt',
+  'floor',
+  'ceil',
+  'trunc',
+  'sin',
+  'cos',
+  'tan',
+  'asin',
+  'acos',
+  'atan',
+  'sinh',
+  'cosh',
+  'tanh',
+  'asinh',
+  'acosh',
+  'atanh',
 ]);
 const infix: Partial<Record<BinaryOp, string>> = {
-  add: '+', sub: '-', mul: '*', div: '/', and: '&&', or: '||', bitand: '&', bitor: '|', bitxor: '^',
-  eq: '===', ne: '!==', lt: '<', le: '<=', gt: '>', ge: '>=', rem: '%',
+  add: '+',
+  sub: '-',
+  mul: '*',
+  div: '/',
+  and: '&&',
+  or: '||',
+  bitand: '&',
+  bitor: '|',
+  bitxor: '^',
+  eq: '===',
+  ne: '!==',
+  lt: '<',
+  le: '<=',
+  gt: '>',
+  ge: '>=',
+  rem: '%',
 };
 
 /** Wraps an integer expression (a JavaScript number) to its type. */
 export const wrap = (code: string, t: DType): string => {
   switch (t) {
-    case 'int32': return `(${code}|0)`;
-    case 'uint32': return `(${code}>>>0)`;
-    case 'int16': return `(${code}<<16>>16)`;
-    case 'int8': return `(${code}<<24>>24)`;
-    case 'uint16': return `(${code}&65535)`;
-    case 'uint8': return `(${code}&255)`;
-    case 'int64': return `BigInt.asIntN(64,${code})`;
-    case 'uint64': return `BigInt.asUintN(64,${code})`;
-    default: return `rt.wrapNarrow(${code},'${t}')`;
+    case 'int32':
+      return `(${code}|0)`;
+    case 'uint32':
+      return `(${code}>>>0)`;
+    case 'int16':
+      return `(${code}<<16>>16)`;
+    case 'int8':
+      return `(${code}<<24>>24)`;
+    case 'uint16':
+      return `(${code}&65535)`;
+    case 'uint8':
+      return `(${code}&255)`;
+    case 'int64':
+      return `BigInt.asIntN(64,${code})`;
+    case 'uint64':
+      return `BigInt.asUintN(64,${code})`;
+    default:
+      return `rt.wrapNarrow(${code},'${t}')`;
   }
 };
 
@@ -65,14 +108,22 @@ export abstract class JsExpressions {
 
   expr(e: LExpr): string {
     switch (e.kind) {
-      case 'const': return this.#const(e.value, e.type);
-      case 'local': return this.local(e);
-      case 'read': return this.#read(e.buffer, this.expr(e.at));
-      case 'unary': return this.#unary(e.op, this.expr(e.x), e.x.type);
-      case 'binary': return this.#binary(e.op, this.expr(e.a), this.expr(e.b), e.a.type);
-      case 'select': return `(${this.expr(e.cond)}?${this.expr(e.a)}:${this.expr(e.b)})`;
-      case 'cast': return this.#cast(this.expr(e.x), e.x.type, e.type, e.saturate);
-      case 'bitcast': return this.#bitcast(e.x, e.type as DType);
+      case 'const':
+        return this.#const(e.value, e.type);
+      case 'local':
+        return this.local(e);
+      case 'read':
+        return this.#read(e.buffer, this.expr(e.at));
+      case 'unary':
+        return this.#unary(e.op, this.expr(e.x), e.x.type);
+      case 'binary':
+        return this.#binary(e.op, this.expr(e.a), this.expr(e.b), e.a.type);
+      case 'select':
+        return `(${this.expr(e.cond)}?${this.expr(e.a)}:${this.expr(e.b)})`;
+      case 'cast':
+        return this.#cast(this.expr(e.x), e.x.type, e.type, e.saturate);
+      case 'bitcast':
+        return this.#bitcast(e.x, e.type as DType);
     }
   }
 
@@ -119,7 +170,10 @@ export abstract class JsExpressions {
       const type = t as DType;
       if (op === 'neg') return wrap(`(-${x})`, type);
       if (op === 'bitnot') return wrap(`(~${x})`, type);
-      if (op === 'popcount') return kind === 'big' ? `rt.popcountBig(${x})` : `rt.popcount(${x}${dtypeInfo(type).bits < 32 ? `&${2 ** dtypeInfo(type).bits - 1}` : ''})`;
+      if (op === 'popcount')
+        return kind === 'big'
+          ? `rt.popcountBig(${x})`
+          : `rt.popcount(${x}${dtypeInfo(type).bits < 32 ? `&${2 ** dtypeInfo(type).bits - 1}` : ''})`;
       if (op === 'abs') return kind === 'int' ? wrap(`Math.abs(${x})`, type) : wrap(`(${x}<0n?-${x}:${x})`, type);
       if (op === 'sign') return kind === 'int' ? `Math.sign(${x})` : `(${x}>0n?1n:${x}<0n?-1n:0n)`;
       if (op === 'floor' || op === 'ceil' || op === 'round' || op === 'trunc') return x;
@@ -167,7 +221,13 @@ export abstract class JsExpressions {
       return unsigned ? `(${b}>=${bits}?0:${a}>>>${b})` : `(${a}>>Math.min(${b},31))`;
     }
     if (big) {
-      const named: Partial<Record<BinaryOp, string>> = { div: 'divBig', rem: 'remBig', floordiv: 'floordivBig', floormod: 'floormodBig', pow: 'powBig' };
+      const named: Partial<Record<BinaryOp, string>> = {
+        div: 'divBig',
+        rem: 'remBig',
+        floordiv: 'floordivBig',
+        floormod: 'floormodBig',
+        pow: 'powBig',
+      };
       return wrap(named[op] ? `rt.${named[op]}(${a},${b})` : `(${a}${infix[op]}${b})`, t);
     }
     if (op === 'mul') return wrap(bits <= 16 ? `(${a}*${b})` : `Math.imul(${a},${b})`, t);

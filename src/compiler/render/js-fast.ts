@@ -14,7 +14,10 @@ import * as math from './js-math.ts';
 import * as rt from './js-runtime.ts';
 
 const target: Target = {
-  rows: TILE_ROWS, columns: TILE_COLUMNS, lanes: 1, jam: 8,
+  rows: TILE_ROWS,
+  columns: TILE_COLUMNS,
+  lanes: 1,
+  jam: 8,
   tileTypes: new Set(['float32', 'float64', 'int32', 'uint32']),
   sumType: (t) => (t === 'float32' ? 'float64' : t),
 };

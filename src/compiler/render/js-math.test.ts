@@ -27,7 +27,13 @@ describe('elementary functions of generated JavaScript', () => {
   });
 
   it('keep limits, NaN and signs of zero', () => {
-    expect([math.exp(-Infinity), math.exp(Infinity), math.exp(1000), math.exp(-1000), math.exp(NaN)]).toEqual([0, Infinity, Infinity, 0, NaN]);
+    expect([math.exp(-Infinity), math.exp(Infinity), math.exp(1000), math.exp(-1000), math.exp(NaN)]).toEqual([
+      0,
+      Infinity,
+      Infinity,
+      0,
+      NaN,
+    ]);
     expect([math.tanh(Infinity), math.tanh(-Infinity), math.tanh(NaN), math.tanh(-0)]).toEqual([1, -1, NaN, -0]);
     expect([math.sigmoid(Infinity), math.sigmoid(-Infinity), math.sigmoid(NaN)]).toEqual([1, 0, NaN]);
     expect([math.erf(Infinity), math.erf(-Infinity), math.erf(NaN), math.erf(-0)]).toEqual([1, -1, NaN, -0]);

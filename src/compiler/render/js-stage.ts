@@ -72,7 +72,14 @@ export class StageWriter extends JsExpressions {
 
   /** Conversions from 64-bit integers in memory need no bigint: the words they are made of are numbers. */
   override expr(e: LExpr): string {
-    if (e.kind === 'cast' && !e.saturate && e.x.kind === 'read' && e.x.buffer.dtype === 'int64' && e.type !== 'int64' && e.type !== 'uint64') {
+    if (
+      e.kind === 'cast' &&
+      !e.saturate &&
+      e.x.kind === 'read' &&
+      e.x.buffer.dtype === 'int64' &&
+      e.type !== 'int64' &&
+      e.type !== 'uint64'
+    ) {
       const [words, at] = [this.#wordsOf(e.x.buffer), this.expr(e.x.at)];
       const kind = kindOf(e.type);
       if (kind === 'int') return wrap(`${words}[2*${at}]`, e.type as DType);
@@ -107,13 +114,23 @@ export class StageWriter extends JsExpressions {
         push('}');
         break;
       }
-      case 'let': push(`const ${this.local(s.local)}=${this.expr(s.value)};`); break;
-      case 'var': push(`let ${this.local(s.local)}${s.value ? `=${this.expr(s.value)}` : ''};`); break;
-      case 'set': push(`${this.local(s.local)}=${this.expr(s.value)};`); break;
-      case 'store': push(this.store(s.buffer, this.expr(s.at), s.value)); break;
+      case 'let':
+        push(`const ${this.local(s.local)}=${this.expr(s.value)};`);
+        break;
+      case 'var':
+        push(`let ${this.local(s.local)}${s.value ? `=${this.expr(s.value)}` : ''};`);
+        break;
+      case 'set':
+        push(`${this.local(s.local)}=${this.expr(s.value)};`);
+        break;
+      case 'store':
+        push(this.store(s.buffer, this.expr(s.at), s.value));
+        break;
       case 'tile': {
         this.#tiles.add(s.a.dtype);
-        push(`tile_${s.a.dtype}(${this.buffer(s.a)},${this.expr(s.aAt)},${this.buffer(s.b)},${this.expr(s.bAt)},${this.buffer(s.out)},${this.expr(s.steps)});`);
+        push(
+          `tile_${s.a.dtype}(${this.buffer(s.a)},${this.expr(s.aAt)},${this.buffer(s.b)},${this.expr(s.bAt)},${this.buffer(s.out)},${this.expr(s.steps)});`,
+        );
         break;
       }
       case 'if':

@@ -15,7 +15,12 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 /** Text of the function body. 32-bit integers multiply modulo 2³². */
 export const tileText = (dtype: DType): string => {
   const isInteger = dtype === 'int32' || dtype === 'uint32';
-  const each = (f: (i: number, j: number) => string): string[] => range(TILE_ROWS).map((i) => range(TILE_COLUMNS).map((j) => f(i, j)).join(''));
+  const each = (f: (i: number, j: number) => string): string[] =>
+    range(TILE_ROWS).map((i) =>
+      range(TILE_COLUMNS)
+        .map((j) => f(i, j))
+        .join(''),
+    );
   return [
     `"use strict";// ${dtype}`,
     'return function tile(a,p,b,q,out,n){',
@@ -23,8 +28,15 @@ export const tileText = (dtype: DType): string => {
     'p|=0;q|=0;n|=0;',
     ...each((i, j) => `let s${i}${j}=0;`),
     `for(let k=0;k<n;k++,p+=${TILE_ROWS},q+=${TILE_COLUMNS}){`,
-    `const ${range(TILE_COLUMNS).map((j) => `y${j}=b[q+${j}]`).join(',')};`,
-    ...range(TILE_ROWS).map((i) => `const x${i}=a[p+${i}];${range(TILE_COLUMNS).map((j) => (isInteger ? `s${i}${j}=s${i}${j}+Math.imul(x${i},y${j})|0;` : `s${i}${j}+=x${i}*y${j};`)).join('')}`),
+    `const ${range(TILE_COLUMNS)
+      .map((j) => `y${j}=b[q+${j}]`)
+      .join(',')};`,
+    ...range(TILE_ROWS).map(
+      (i) =>
+        `const x${i}=a[p+${i}];${range(TILE_COLUMNS)
+          .map((j) => (isInteger ? `s${i}${j}=s${i}${j}+Math.imul(x${i},y${j})|0;` : `s${i}${j}+=x${i}*y${j};`))
+          .join('')}`,
+    ),
     '}',
     ...each((i, j) => `out[${i * TILE_COLUMNS + j}]=s${i}${j};`),
     '}',

@@ -45,10 +45,18 @@ class JsWriter extends JsExpressions {
         this.block(s.body, deeper);
         this.lines.push(`${pad}}`);
         break;
-      case 'let': this.lines.push(`${pad}const ${s.local.name}=${this.expr(s.value)};`); break;
-      case 'var': this.lines.push(`${pad}let ${s.local.name}${s.value ? `=${this.expr(s.value)}` : ''};`); break;
-      case 'set': this.lines.push(`${pad}${s.local.name}=${this.expr(s.value)};`); break;
-      case 'store': this.lines.push(pad + this.store(s.buffer, this.expr(s.at), s.value)); break;
+      case 'let':
+        this.lines.push(`${pad}const ${s.local.name}=${this.expr(s.value)};`);
+        break;
+      case 'var':
+        this.lines.push(`${pad}let ${s.local.name}${s.value ? `=${this.expr(s.value)}` : ''};`);
+        break;
+      case 'set':
+        this.lines.push(`${pad}${s.local.name}=${this.expr(s.value)};`);
+        break;
+      case 'store':
+        this.lines.push(pad + this.store(s.buffer, this.expr(s.at), s.value));
+        break;
       case 'if':
         this.lines.push(`${pad}if(${this.expr(s.cond)}){`);
         this.block(s.then, deeper);
@@ -77,7 +85,8 @@ class JsWriter extends JsExpressions {
 }
 
 /** Storage of a buffer between stages: values, not codes, and floats in full precision. */
-const allocateTemp = (buffer: Buffer): TensorData => (dtypeInfo(buffer.dtype).kind === 'float' ? new Float64Array(buffer.size) : allocate(buffer.dtype, buffer.size));
+const allocateTemp = (buffer: Buffer): TensorData =>
+  dtypeInfo(buffer.dtype).kind === 'float' ? new Float64Array(buffer.size) : allocate(buffer.dtype, buffer.size);
 
 type Kernel = (buffers: readonly TensorData[], params: readonly number[]) => void;
 const compiled = new Map<string, Kernel>();

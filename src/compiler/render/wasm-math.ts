@@ -35,7 +35,7 @@ const powerOfTwo = (n: string, c: VectorCode): string => op('i32x4.shl', op('i32
 const exp: Sequence = (x, c) => {
   const clamped = c.keep(op('f32x4.pmin', op('f32x4.pmax', x, c.float(-104)), c.float(89)));
   const k = c.keep(op('f32x4.nearest', mul(clamped, c.float(Math.LOG2E))));
-  const r = c.keep(sub(sub(clamped, mul(k, c.float(0.693359375))), mul(k, c.float(-2.12194440e-4))));
+  const r = c.keep(sub(sub(clamped, mul(k, c.float(0.693359375))), mul(k, c.float(-2.1219444e-4))));
   const p = polynomial(r, [0.5, 0.16666576266288757, 0.041666556149721146, 0.008363194763660431, 0.0013926203828305006], c);
   const y = add(add(mul(mul(r, r), p), r), c.float(1));
   const n = c.keep(op('i32x4.trunc_sat_f32x4_s', k));
@@ -48,7 +48,13 @@ const tanh: Sequence = (x, c) => {
   const v = c.keep(x);
   const a = c.keep(op('f32x4.abs', v));
   const s = c.keep(mul(v, v));
-  const small = add(v, mul(mul(v, s), polynomial(s, [-0.333333283662796, 0.1333276927471161, -0.05385090783238411, 0.020997179672122, -0.006096714176237583], c)));
+  const small = add(
+    v,
+    mul(
+      mul(v, s),
+      polynomial(s, [-0.333333283662796, 0.1333276927471161, -0.05385090783238411, 0.020997179672122, -0.006096714176237583], c),
+    ),
+  );
   const e = exp(mul(c.float(2), op('f32x4.pmin', a, c.float(10))), c);
   const big = op('v128.or', sub(c.float(1), div(c.float(2), add(e, c.float(1)))), op('v128.and', v, c.bits(-0x80000000)));
   // NaN is neither: it must not be cut off by a comparison.
@@ -63,10 +69,27 @@ const erf: Sequence = (x, c) => {
   const v = c.keep(x);
   const a = c.keep(op('f32x4.abs', v));
   const s = c.keep(mul(v, v));
-  const small = mul(v, polynomial(s, [1.1283791065216064, -0.3761262595653534, 0.11283594369888306, -0.02685421146452427, 0.005189087241888046, -0.000801686430349946, 0.00007875874871388078], c));
+  const small = mul(
+    v,
+    polynomial(
+      s,
+      [
+        1.1283791065216064, -0.3761262595653534, 0.11283594369888306, -0.02685421146452427, 0.005189087241888046, -0.000801686430349946,
+        0.00007875874871388078,
+      ],
+      c,
+    ),
+  );
   const b = c.keep(op('f32x4.pmin', a, c.float(4)));
   const t = c.keep(div(sub(b, c.float(2)), add(b, c.float(2))));
-  const q = polynomial(t, [0.25539568066596985, -0.427185982465744, 0.24165819585323334, -0.07896830886602402, 0.0037323718424886465, 0.006811140105128288, -0.0008379754144698381], c);
+  const q = polynomial(
+    t,
+    [
+      0.25539568066596985, -0.427185982465744, 0.24165819585323334, -0.07896830886602402, 0.0037323718424886465, 0.006811140105128288,
+      -0.0008379754144698381,
+    ],
+    c,
+  );
   const big = op('v128.or', sub(c.float(1), mul(exp(op('f32x4.neg', mul(b, b)), c), q)), op('v128.and', v, c.bits(-0x80000000)));
   return choose(big, small, op('f32x4.ge', a, c.float(1)));
 };
@@ -82,7 +105,7 @@ const log: Sequence = (x, c) => {
   const t = c.keep(div(sub(m, c.float(1)), add(m, c.float(1))));
   const s = c.keep(mul(t, t));
   const series = mul(mul(t, s), polynomial(s, [0.6666666865348816, 0.4000012278556824, 0.28550732135772705, 0.23332913219928741], c));
-  const y = c.keep(add(mul(e, c.float(0.693359375)), add(add(t, t), add(series, mul(e, c.float(-2.12194440e-4))))));
+  const y = c.keep(add(mul(e, c.float(0.693359375)), add(add(t, t), add(series, mul(e, c.float(-2.1219444e-4))))));
   const atInfinity = choose(v, y, op('f32x4.eq', v, c.float(Infinity)));
   const atZero = choose(c.float(-Infinity), atInfinity, op('f32x4.eq', v, c.float(0)));
   // Not less than 0 and not NaN, or the result is none.
@@ -93,7 +116,8 @@ const log: Sequence = (x, c) => {
 export const vectorMath: Partial<Record<UnaryOp, Sequence>> = { exp, tanh, sigmoid, erf, log };
 
 const splat = (type: 'f32x4' | 'i32x4', text: string): string => `(v128.const ${type} ${[text, text, text, text].join(' ')})`;
-export const floatLanes = (v: number): string => splat('f32x4', Number.isNaN(v) ? 'nan' : v === Infinity ? 'inf' : v === -Infinity ? '-inf' : Object.is(v, -0) ? '-0' : String(v));
+export const floatLanes = (v: number): string =>
+  splat('f32x4', Number.isNaN(v) ? 'nan' : v === Infinity ? 'inf' : v === -Infinity ? '-inf' : Object.is(v, -0) ? '-0' : String(v));
 export const bitLanes = (n: number): string => splat('i32x4', String(n | 0));
 
 /** A sequence as a function of one float32. */
@@ -109,7 +133,15 @@ const scalarFunction = (name: string, sequence: Sequence): [string, WasmFunction
   };
   const result = sequence('(f32x4.splat (local.get $x))', code);
   const locals = lines.map((_, i) => `(local $t${i} v128)`).join(' ');
-  return [name, { text: `(func $${name} (param $x f32) (result f32) ${locals}\n    ${lines.join('\n    ')}\n    (f32x4.extract_lane 0 ${result}))`, needs: [] }];
+  return [
+    name,
+    {
+      text: `(func $${name} (param $x f32) (result f32) ${locals}\n    ${lines.join('\n    ')}\n    (f32x4.extract_lane 0 ${result}))`,
+      needs: [],
+    },
+  ];
 };
 
-export const vectorFunctions: readonly [string, WasmFunction][] = Object.entries(vectorMath).map(([name, sequence]) => scalarFunction(`${name}_f32`, sequence));
+export const vectorFunctions: readonly [string, WasmFunction][] = Object.entries(vectorMath).map(([name, sequence]) =>
+  scalarFunction(`${name}_f32`, sequence),
+);

@@ -17,7 +17,15 @@ const reads = (e: LExpr): boolean => {
   return found;
 };
 
-const plainFloat: Partial<Record<UnaryOp, string>> = { neg: 'neg', abs: 'abs', sqrt: 'sqrt', floor: 'floor', ceil: 'ceil', trunc: 'trunc', round: 'nearest' };
+const plainFloat: Partial<Record<UnaryOp, string>> = {
+  neg: 'neg',
+  abs: 'abs',
+  sqrt: 'sqrt',
+  floor: 'floor',
+  ceil: 'ceil',
+  trunc: 'trunc',
+  round: 'nearest',
+};
 /** Functions written for float32; others are calculated in float64 by JavaScript. */
 const ownFloat32 = new Set<UnaryOp>(['exp', 'log', 'tanh', 'sigmoid', 'erf']);
 const compare: Partial<Record<BinaryOp, string>> = { eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge' };
@@ -39,14 +47,22 @@ export abstract class WasmScalar {
 
   expr(e: LExpr): string {
     switch (e.kind) {
-      case 'const': return e.type === 'index' ? this.index(Number(e.value)) : constant(e.value, e.type);
-      case 'local': return this.local(e);
-      case 'read': return this.#read(e);
-      case 'unary': return this.#unary(e.op, this.expr(e.x), e.x.type);
-      case 'binary': return this.#binary(e);
-      case 'select': return this.#select(e.cond, e.a, e.b, typeOf(e.type));
-      case 'cast': return this.#cast(e.x, e.type, e.saturate);
-      case 'bitcast': return this.#bitcast(e.x, e.type as DType);
+      case 'const':
+        return e.type === 'index' ? this.index(Number(e.value)) : constant(e.value, e.type);
+      case 'local':
+        return this.local(e);
+      case 'read':
+        return this.#read(e);
+      case 'unary':
+        return this.#unary(e.op, this.expr(e.x), e.x.type);
+      case 'binary':
+        return this.#binary(e);
+      case 'select':
+        return this.#select(e.cond, e.a, e.b, typeOf(e.type));
+      case 'cast':
+        return this.#cast(e.x, e.type, e.saturate);
+      case 'bitcast':
+        return this.#bitcast(e.x, e.type as DType);
     }
   }
 
@@ -60,7 +76,8 @@ export abstract class WasmScalar {
     const offset = (n: number): string => (n + more === 0 ? '' : ` offset=${(n + more) * bytes}`);
     if (whole !== undefined && whole >= 0) return { base, offset: offset(whole) };
     const last = at.kind === 'binary' && at.op === 'add' ? constantOf(at.b) : undefined;
-    if (at.kind === 'binary' && last !== undefined && last >= 0) return { base: op('i32.add', base, this.#bytes(at.a, bytes)), offset: offset(last) };
+    if (at.kind === 'binary' && last !== undefined && last >= 0)
+      return { base: op('i32.add', base, this.#bytes(at.a, bytes)), offset: offset(last) };
     return { base: op('i32.add', base, this.#bytes(at, bytes)), offset: offset(0) };
   }
 
@@ -142,14 +159,26 @@ export abstract class WasmScalar {
     }
     const width = type === 'i64' ? 64 : 32;
     switch (name) {
-      case 'isnan': case 'isinf': return i32(0);
-      case 'neg': return this.narrow(op(`${type}.sub`, `(${type}.const 0)`, x), t);
-      case 'bitnot': return this.narrow(op(`${type}.xor`, x, `(${type}.const -1)`), t);
-      case 'abs': return isUnsigned(t) ? x : this.narrow(this.call(`abs${width}`, x), t);
-      case 'sign': return isUnsigned(t) ? this.#extend(op(`${type}.ne`, x, `(${type}.const 0)`), type) : this.call(`sign${width}`, x);
-      case 'popcount': return op(`${type}.popcnt`, bitsOf(t) < 32 ? op('i32.and', x, i32(2 ** bitsOf(t) - 1)) : x);
-      case 'floor': case 'ceil': case 'round': case 'trunc': return x;
-      default: return this.#fail(name, t);
+      case 'isnan':
+      case 'isinf':
+        return i32(0);
+      case 'neg':
+        return this.narrow(op(`${type}.sub`, `(${type}.const 0)`, x), t);
+      case 'bitnot':
+        return this.narrow(op(`${type}.xor`, x, `(${type}.const -1)`), t);
+      case 'abs':
+        return isUnsigned(t) ? x : this.narrow(this.call(`abs${width}`, x), t);
+      case 'sign':
+        return isUnsigned(t) ? this.#extend(op(`${type}.ne`, x, `(${type}.const 0)`), type) : this.call(`sign${width}`, x);
+      case 'popcount':
+        return op(`${type}.popcnt`, bitsOf(t) < 32 ? op('i32.and', x, i32(2 ** bitsOf(t) - 1)) : x);
+      case 'floor':
+      case 'ceil':
+      case 'round':
+      case 'trunc':
+        return x;
+      default:
+        return this.#fail(name, t);
     }
   }
 
@@ -180,7 +209,8 @@ export abstract class WasmScalar {
   }
 
   #float(name: BinaryOp, a: string, b: string, type: 'f32' | 'f64'): string {
-    if (name === 'add' || name === 'sub' || name === 'mul' || name === 'div' || name === 'min' || name === 'max') return op(`${type}.${name}`, a, b);
+    if (name === 'add' || name === 'sub' || name === 'mul' || name === 'div' || name === 'min' || name === 'max')
+      return op(`${type}.${name}`, a, b);
     if (name === 'floordiv') return op(`${type}.floor`, op(`${type}.div`, a, b));
     if (name === 'rem') return this.#imported('fmod', type, a, b);
     if (name === 'pow' || name === 'atan2' || name === 'floormod') return this.#imported(name, type, a, b);
@@ -193,18 +223,26 @@ export abstract class WasmScalar {
     const plain = arithmetic[name];
     if (plain) return this.narrow(op(`${type}.${plain}`, a, b), t);
     switch (name) {
-      case 'min': case 'max': return this.call(`${name}_${sign}${width}`, a, b);
-      case 'shl': return this.narrow(this.call(`shl${width}`, a, b, `(${type}.const ${bitsOf(t)})`), t);
-      case 'shr': return this.call(`shr_${sign}${width}`, a, b, `(${type}.const ${bitsOf(t)})`);
-      case 'div': case 'rem': return this.narrow(this.call(`${name}_${sign}${width}`, a, b), t);
-      case 'floordiv': case 'floormod':
+      case 'min':
+      case 'max':
+        return this.call(`${name}_${sign}${width}`, a, b);
+      case 'shl':
+        return this.narrow(this.call(`shl${width}`, a, b, `(${type}.const ${bitsOf(t)})`), t);
+      case 'shr':
+        return this.call(`shr_${sign}${width}`, a, b, `(${type}.const ${bitsOf(t)})`);
+      case 'div':
+      case 'rem':
+        return this.narrow(this.call(`${name}_${sign}${width}`, a, b), t);
+      case 'floordiv':
+      case 'floormod':
         return this.narrow(this.call(sign === 'u' ? `${name === 'floordiv' ? 'div' : 'rem'}_u${width}` : `${name}_s${width}`, a, b), t);
       case 'pow': {
         const wide = (x: string): string => (type === 'i64' ? x : op(`i64.extend_i32_${sign}`, x));
         const result = this.call('pow_i64', wide(a), wide(b));
         return type === 'i64' ? result : this.narrow(op('i32.wrap_i64', result), t);
       }
-      default: return this.#fail(name, t);
+      default:
+        return this.#fail(name, t);
     }
   }
 
@@ -225,7 +263,14 @@ export abstract class WasmScalar {
   #toFloat(x: string, from: ScalarType, to: ScalarType): string {
     const [source, target] = [typeOf(from), typeOf(to)];
     const sign = isUnsigned(from) ? 'u' : 's';
-    const made = source === target ? x : source === 'f64' ? op('f32.demote_f64', x) : source === 'f32' ? op('f64.promote_f32', x) : op(`${target}.convert_${source}_${sign}`, x);
+    const made =
+      source === target
+        ? x
+        : source === 'f64'
+          ? op('f32.demote_f64', x)
+          : source === 'f32'
+            ? op('f64.promote_f32', x)
+            : op(`${target}.convert_${source}_${sign}`, x);
     return isCoded(to) ? this.rounded(made, to) : made;
   }
 
@@ -243,12 +288,21 @@ export abstract class WasmScalar {
   /** A 64-bit integer cut off at a type's ends. */
   #saturated(x: string, unsigned: boolean, to: ScalarType): string {
     const [lo, hi] = integerRange(to as DType);
-    const limited = unsigned ? this.call('min_u64', x, `(i64.const ${BigInt.asIntN(64, hi)})`) : to === 'uint64' ? this.call('max_s64', x, '(i64.const 0)') : this.call('clamp64', x, `(i64.const ${lo})`, `(i64.const ${hi})`);
+    const limited = unsigned
+      ? this.call('min_u64', x, `(i64.const ${BigInt.asIntN(64, hi)})`)
+      : to === 'uint64'
+        ? this.call('max_s64', x, '(i64.const 0)')
+        : this.call('clamp64', x, `(i64.const ${lo})`, `(i64.const ${hi})`);
     return typeOf(to) === 'i64' ? limited : op('i32.wrap_i64', limited);
   }
 
   #bitcast(x: LExpr, to: DType): string {
-    const raw = x.kind === 'read' && holdsCodes(x.buffer) ? this.#load(x.buffer, x.at) : isCoded(x.type) ? this.encode(this.expr(x), x.type) : this.expr(x);
+    const raw =
+      x.kind === 'read' && holdsCodes(x.buffer)
+        ? this.#load(x.buffer, x.at)
+        : isCoded(x.type)
+          ? this.encode(this.expr(x), x.type)
+          : this.expr(x);
     const [from, target] = [isCoded(x.type) ? 'i32' : typeOf(x.type), isCoded(to) ? 'i32' : typeOf(to)];
     const bits = from === target ? raw : op(`${target}.reinterpret_${from}`, raw);
     if (isCoded(to)) return this.decode(op('i32.and', bits, i32(2 ** dtypeInfo(to).bits - 1)), to);

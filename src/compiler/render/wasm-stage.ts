@@ -31,7 +31,8 @@ export interface WasmStage {
   readonly tiles: ReadonlySet<DType>;
 }
 
-const hasLoop = (stmts: readonly Sched[]): boolean => stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
+const hasLoop = (stmts: readonly Sched[]): boolean =>
+  stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
 
 class Scalar extends WasmScalar {
   readonly buffers: Buffer[] = [];
@@ -133,18 +134,34 @@ class StageWriter implements VectorHost {
         else if (s.parallel) this.#lanesLoop(s);
         else this.#reduction(s);
         break;
-      case 'let': this.push(set(scalar.nameOf(s.local), scalar.expr(s.value))); break;
+      case 'let':
+        this.push(set(scalar.nameOf(s.local), scalar.expr(s.value)));
+        break;
       case 'var': {
         const name = scalar.nameOf(s.local);
         if (s.value) this.push(set(name, scalar.expr(s.value)));
         break;
       }
-      case 'set': this.push(set(scalar.nameOf(s.local), scalar.expr(s.value))); break;
-      case 'store': this.push(scalar.store(s.buffer, s.at, s.value)); break;
-      case 'if': this.#if(s, (body) => this.#block(body)); break;
+      case 'set':
+        this.push(set(scalar.nameOf(s.local), scalar.expr(s.value)));
+        break;
+      case 'store':
+        this.push(scalar.store(s.buffer, s.at, s.value));
+        break;
+      case 'if':
+        this.#if(s, (body) => this.#block(body));
+        break;
       case 'tile':
         this.tiles.add(s.a.dtype);
-        this.push(op(`call $tile_${s.a.dtype}`, scalar.address32(s.a, s.aAt), scalar.address32(s.b, s.bAt), scalar.address32(s.out, { kind: 'const', type: 'index', value: 0 }), scalar.expr(s.steps)));
+        this.push(
+          op(
+            `call $tile_${s.a.dtype}`,
+            scalar.address32(s.a, s.aAt),
+            scalar.address32(s.b, s.bAt),
+            scalar.address32(s.out, { kind: 'const', type: 'index', value: 0 }),
+            scalar.expr(s.steps),
+          ),
+        );
         break;
     }
   }
@@ -202,20 +219,33 @@ class StageWriter implements VectorHost {
     if (count !== undefined && count % LANES === 0 && count <= GROUPS * LANES) return this.#groups(s, count / LANES);
     const end = this.#bound(s.to);
     const widths = hasLoop(s.body) && (count === undefined || count >= GROUPS * LANES) ? [GROUPS, 1] : [1];
-    widths.forEach((groups, i) => this.#from(name, end, groups * LANES, i === 0 && this.#isFull(s.from, s.to, groups * LANES), () => this.#groups(s, groups)));
+    widths.forEach((groups, i) =>
+      this.#from(name, end, groups * LANES, i === 0 && this.#isFull(s.from, s.to, groups * LANES), () => this.#groups(s, groups)),
+    );
     if (count === undefined || count % LANES !== 0) this.#from(name, end, 1, false, () => this.#block(s.body));
   }
 
   #groups(s: For, groups: number): void {
     const vectors = Array.from({ length: groups }, () => new Map<string, string>());
     const varying = new Set([s.v.name]);
-    this.#vectorBlock(s.body, vectors.map((map, g) => new WasmVector(this, s.v, g * LANES, map, varying)), vectors, varying);
+    this.#vectorBlock(
+      s.body,
+      vectors.map((map, g) => new WasmVector(this, s.v, g * LANES, map, varying)),
+      vectors,
+      varying,
+    );
   }
 
-  #vectorBlock(stmts: readonly Sched[], groups: readonly WasmVector[], vectors: readonly Map<string, string>[], varying: Set<string>): void {
+  #vectorBlock(
+    stmts: readonly Sched[],
+    groups: readonly WasmVector[],
+    vectors: readonly Map<string, string>[],
+    varying: Set<string>,
+  ): void {
     for (const s of stmts) {
       switch (s.kind) {
-        case 'let': case 'var': {
+        case 'let':
+        case 'var': {
           if (s.kind === 'let' && !mentions(s.value, varying)) {
             this.#stmt(s);
             break;
@@ -234,10 +264,18 @@ class StageWriter implements VectorHost {
           vectors.forEach((map, g) => this.push(set(map.get(s.local.name)!, values[g]!)));
           break;
         }
-        case 'store': groups.forEach((g) => g.store(s.buffer, s.at, s.value)); break;
-        case 'for': this.#loop(s.v, s.from, s.to, () => this.#vectorBlock(s.body, groups, vectors, varying)); break;
-        case 'if': this.#if(s, (body) => this.#vectorBlock(body, groups, vectors, varying)); break;
-        case 'tile': this.#stmt(s); break;
+        case 'store':
+          groups.forEach((g) => g.store(s.buffer, s.at, s.value));
+          break;
+        case 'for':
+          this.#loop(s.v, s.from, s.to, () => this.#vectorBlock(s.body, groups, vectors, varying));
+          break;
+        case 'if':
+          this.#if(s, (body) => this.#vectorBlock(body, groups, vectors, varying));
+          break;
+        case 'tile':
+          this.#stmt(s);
+          break;
       }
     }
   }
@@ -266,21 +304,40 @@ class StageWriter implements VectorHost {
     this.#from(name, end, GROUPS * LANES, this.#isFull(s.from, s.to, GROUPS * LANES), step(GROUPS));
     this.#from(name, end, LANES, false, step(1));
     const [first, ...rest] = parts;
-    this.push(set(first!, rest.reduce((sum, part) => combine(sum, get(part)), get(first!))));
-    const scalarOp = (a: string, b: string): string => (isFloat ? op(`f32.${value.op}`, a, b) : value.op === 'add' ? op('i32.add', a, b) : this.scalar.call(`${value.op}_s32`, a, b));
+    this.push(
+      set(
+        first!,
+        rest.reduce((sum, part) => combine(sum, get(part)), get(first!)),
+      ),
+    );
+    const scalarOp = (a: string, b: string): string =>
+      isFloat ? op(`f32.${value.op}`, a, b) : value.op === 'add' ? op('i32.add', a, b) : this.scalar.call(`${value.op}_s32`, a, b);
     const total = this.scalar.nameOf(local);
-    this.push(set(total, [0, 1, 2, 3].reduce((sum, l) => scalarOp(sum, op(`${type}.extract_lane ${l}`, get(first!))), get(total))));
+    this.push(
+      set(
+        total,
+        [0, 1, 2, 3].reduce((sum, l) => scalarOp(sum, op(`${type}.extract_lane ${l}`, get(first!))), get(total)),
+      ),
+    );
     this.#from(name, end, 1, false, () => this.#block(s.body));
   }
 
   get stage(): WasmStage {
     const { buffers, params, counters, declared, used } = this.scalar;
-    const entry = (kind: string, from: number) => (_: unknown, i: number): string => set(`$${kind}${i}`, `(i32.load offset=${(from + i) * 4} (local.get $t))`);
-    const local = (kind: string) => (_: unknown, i: number): string => `(local $${kind}${i} i32)`;
+    const entry =
+      (kind: string, from: number) =>
+      (_: unknown, i: number): string =>
+        set(`$${kind}${i}`, `(i32.load offset=${(from + i) * 4} (local.get $t))`);
+    const local =
+      (kind: string) =>
+      (_: unknown, i: number): string =>
+        `(local $${kind}${i} i32)`;
     const text = [
       '(param $t i32)',
       [...buffers.map(local('b')), ...params.map(local('p')), ...counters.map(local('c')), ...declared].join(' '),
-      ...buffers.map(entry('b', 0)), ...params.map(entry('p', buffers.length)), ...counters.map(entry('c', buffers.length + params.length)),
+      ...buffers.map(entry('b', 0)),
+      ...params.map(entry('p', buffers.length)),
+      ...counters.map(entry('c', buffers.length + params.length)),
       ...[...this.#constants].map(([value, name]) => set(name, value)),
       ...this.#lines,
     ].join('\n  ');

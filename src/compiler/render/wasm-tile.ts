@@ -22,7 +22,9 @@ export const tileFunction = (dtype: DType): string => {
   ]);
   return [
     `(func $tile_${dtype} (param $a i32) (param $b i32) (param $out i32) (param $n i32)`,
-    `(local $x v128) ${range(VECTORS).map((j) => `(local $y${j} v128)`).join(' ')} ${each((i, j) => `(local $s${i}${j} v128)`).join(' ')}`,
+    `(local $x v128) ${range(VECTORS)
+      .map((j) => `(local $y${j} v128)`)
+      .join(' ')} ${each((i, j) => `(local $s${i}${j} v128)`).join(' ')}`,
     '(loop $steps',
     ...range(VECTORS).map((j) => set(`$y${j}`, `(v128.load offset=${16 * j} (local.get $b))`)),
     ...step,

@@ -47,7 +47,8 @@ export const get = (name: string): string => `(local.get ${name})`;
 export const set = (name: string, value: string): string => `(local.set ${name} ${value})`;
 export const i32 = (n: number): string => `(i32.const ${n | 0})`;
 
-const floatText = (n: number): string => (Number.isNaN(n) ? 'nan' : n === Infinity ? 'inf' : n === -Infinity ? '-inf' : Object.is(n, -0) ? '-0' : String(n));
+const floatText = (n: number): string =>
+  Number.isNaN(n) ? 'nan' : n === Infinity ? 'inf' : n === -Infinity ? '-inf' : Object.is(n, -0) ? '-0' : String(n);
 
 /** A constant of a type. */
 export const constant = (value: number | bigint | boolean, t: ScalarType): string => {

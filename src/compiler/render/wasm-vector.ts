@@ -31,9 +31,24 @@ export const fitsLane = (t: ScalarType): boolean => t === 'index' || bitsOf(t) <
 const laneType = (t: ScalarType): 'f32x4' | 'i32x4' => (isFloat(t) ? 'f32x4' : 'i32x4');
 
 const floatBinary: Partial<Record<BinaryOp, string>> = { add: 'add', sub: 'sub', mul: 'mul', div: 'div', min: 'min', max: 'max' };
-const integerBinary: Partial<Record<BinaryOp, string>> = { add: 'i32x4.add', sub: 'i32x4.sub', mul: 'i32x4.mul', bitand: 'v128.and', bitor: 'v128.or', bitxor: 'v128.xor' };
+const integerBinary: Partial<Record<BinaryOp, string>> = {
+  add: 'i32x4.add',
+  sub: 'i32x4.sub',
+  mul: 'i32x4.mul',
+  bitand: 'v128.and',
+  bitor: 'v128.or',
+  bitxor: 'v128.xor',
+};
 const compare: Partial<Record<BinaryOp, string>> = { eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge' };
-const plainFloat: Partial<Record<UnaryOp, string>> = { neg: 'neg', abs: 'abs', sqrt: 'sqrt', floor: 'floor', ceil: 'ceil', trunc: 'trunc', round: 'nearest' };
+const plainFloat: Partial<Record<UnaryOp, string>> = {
+  neg: 'neg',
+  abs: 'abs',
+  sqrt: 'sqrt',
+  floor: 'floor',
+  ceil: 'ceil',
+  trunc: 'trunc',
+  round: 'nearest',
+};
 
 let serial = 0;
 
@@ -74,14 +89,22 @@ export class WasmVector {
   expr(e: LExpr): string {
     if (!this.varies(e)) return this.#splat(e);
     switch (e.kind) {
-      case 'const': return this.#splat(e);
-      case 'local': return e.name === this.#v.name ? this.#counter(1, k(0)) : get(this.#vectors.get(e.name)!);
-      case 'read': return this.#read(e) ?? this.#lanewise(e);
-      case 'unary': return this.#unary(e.op, e.x) ?? this.#lanewise(e);
-      case 'binary': return this.#binary(e) ?? this.#lanewise(e);
-      case 'select': return this.#select(e) ?? this.#lanewise(e);
-      case 'cast': return this.#cast(e) ?? this.#lanewise(e);
-      case 'bitcast': return this.#lanewise(e);
+      case 'const':
+        return this.#splat(e);
+      case 'local':
+        return e.name === this.#v.name ? this.#counter(1, k(0)) : get(this.#vectors.get(e.name)!);
+      case 'read':
+        return this.#read(e) ?? this.#lanewise(e);
+      case 'unary':
+        return this.#unary(e.op, e.x) ?? this.#lanewise(e);
+      case 'binary':
+        return this.#binary(e) ?? this.#lanewise(e);
+      case 'select':
+        return this.#select(e) ?? this.#lanewise(e);
+      case 'cast':
+        return this.#cast(e) ?? this.#lanewise(e);
+      case 'bitcast':
+        return this.#lanewise(e);
     }
   }
 
@@ -148,10 +171,13 @@ export class WasmVector {
       if (bytes !== 4 || stride < 0) return undefined;
       if (stride === 2) return this.#everySecond(buffer, position);
       const lane = (l: number): string => `${address(l).offset} ${address(l).base}`;
-      return [1, 2, 3].reduce((vector, l) => {
-        const { base, offset } = address(l);
-        return `(v128.load32_lane${offset} ${l} ${base} ${vector})`;
-      }, `(v128.load32_zero${lane(0)})`);
+      return [1, 2, 3].reduce(
+        (vector, l) => {
+          const { base, offset } = address(l);
+          return `(v128.load32_lane${offset} ${l} ${base} ${vector})`;
+        },
+        `(v128.load32_zero${lane(0)})`,
+      );
     }
     const { base, offset } = address(0);
     if (bytes === 4) return `(v128.load${offset} ${base})`;
@@ -272,13 +298,20 @@ export class WasmVector {
     const [from, to] = [e.x.type, e.type];
     if (!fitsLane(from) || !fitsLane(to)) return undefined;
     const { keep, bits, float } = this.#code;
-    if (to === 'bool') return isFloat(from) ? op('f32x4.ne', this.expr(e.x), float(0)) : from === 'bool' ? this.expr(e.x) : op('i32x4.ne', this.expr(e.x), bits(0));
+    if (to === 'bool')
+      return isFloat(from)
+        ? op('f32x4.ne', this.expr(e.x), float(0))
+        : from === 'bool'
+          ? this.expr(e.x)
+          : op('i32x4.ne', this.expr(e.x), bits(0));
     if (isFloat(to)) {
       if (e.saturate && isCoded(to)) return undefined;
       if (isCoded(to) && to !== 'bfloat16') return undefined;
-      const lanes = isFloat(from) ? this.expr(e.x)
-        : from === 'bool' ? op('v128.and', this.expr(e.x), float(1))
-        : op(`f32x4.convert_i32x4_${isUnsigned(from) ? 'u' : 's'}`, this.expr(e.x));
+      const lanes = isFloat(from)
+        ? this.expr(e.x)
+        : from === 'bool'
+          ? op('v128.and', this.expr(e.x), float(1))
+          : op(`f32x4.convert_i32x4_${isUnsigned(from) ? 'u' : 's'}`, this.expr(e.x));
       return to === 'bfloat16' ? this.#roundedBfloat16(keep(lanes)) : lanes;
     }
     if (isFloat(from)) return undefined;
@@ -322,17 +355,27 @@ export class WasmVector {
       return this.#host.push(`(v128.store64_lane${offset} 0 ${base} ${packed})`);
     }
     const kept = buffer.dtype === 'bool' ? op('v128.and', lanes, this.#code.bits(1)) : lanes;
-    this.#host.push(`(v128.store32_lane${offset} 0 ${base} ${op('i8x16.shuffle 0 4 8 12 0 0 0 0 0 0 0 0 0 0 0 0', this.#code.keep(kept), this.#code.bits(0))})`);
+    this.#host.push(
+      `(v128.store32_lane${offset} 0 ${base} ${op('i8x16.shuffle 0 4 8 12 0 0 0 0 0 0 0 0 0 0 0 0', this.#code.keep(kept), this.#code.bits(0))})`,
+    );
   }
 }
 
 const childrenOf = (e: LExpr): readonly LExpr[] => {
   switch (e.kind) {
-    case 'const': case 'local': return [];
-    case 'read': return [e.at];
-    case 'unary': case 'cast': case 'bitcast': return [e.x];
-    case 'binary': return [e.a, e.b];
-    case 'select': return [e.cond, e.a, e.b];
+    case 'const':
+    case 'local':
+      return [];
+    case 'read':
+      return [e.at];
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return [e.x];
+    case 'binary':
+      return [e.a, e.b];
+    case 'select':
+      return [e.cond, e.a, e.b];
   }
 };
 

@@ -14,7 +14,10 @@ import { TILE_COLUMNS, TILE_ROWS, tileFunction } from './wasm-tile.ts';
 import { elementBytes, get, i32, op } from './wasm-types.ts';
 
 const target: Target = {
-  rows: TILE_ROWS, columns: TILE_COLUMNS, lanes: 4, jam: 1,
+  rows: TILE_ROWS,
+  columns: TILE_COLUMNS,
+  lanes: 4,
+  jam: 1,
   tileTypes: new Set(['float32', 'int32', 'uint32']),
   sumType: (t) => t,
 };
@@ -72,7 +75,8 @@ class ModuleWriter {
         this.#depth = Math.max(this.#depth, around.length + 1);
         const extent = this.#table([], [e.extent], 0);
         return [
-          `(local.set ${counter} (i32.const 0))`, `(loop ${label}`,
+          `(local.set ${counter} (i32.const 0))`,
+          `(loop ${label}`,
           ...this.entries(e.body, [...around, e.counter]),
           `(local.set ${counter} (i32.add ${get(counter)} (i32.const 1)))`,
           `(br_if ${label} (i32.lt_s ${get(counter)} (i32.load offset=${extent} (local.get $t)))))`,
@@ -83,7 +87,9 @@ class ModuleWriter {
       const fixed = stage.buffers.length + stage.params.length;
       const offset = this.#table(stage.buffers, stage.params, stage.counters.length);
       const place = op('i32.add', get('$t'), i32(offset));
-      const counters = stage.counters.map((c, i) => `(i32.store offset=${(fixed + i) * 4} ${place} ${get(`$c${around.findIndex((l) => l.name === c)}`)})`);
+      const counters = stage.counters.map(
+        (c, i) => `(i32.store offset=${(fixed + i) * 4} ${place} ${get(`$c${around.findIndex((l) => l.name === c)}`)})`,
+      );
       return [...counters, `(call ${name} ${place})`];
     });
   }
@@ -91,7 +97,11 @@ class ModuleWriter {
   text(once: readonly string[], run: readonly string[]): string {
     const helpers = functionTexts(this.#used);
     const entry = (name: string, body: readonly string[]): string =>
-      [`(func (export "${name}") (param $t i32)${Array.from({ length: this.#depth }, (_, i) => ` (local $c${i} i32)`).join('')}`, ...body, ')'].join('\n  ');
+      [
+        `(func (export "${name}") (param $t i32)${Array.from({ length: this.#depth }, (_, i) => ` (local $c${i} i32)`).join('')}`,
+        ...body,
+        ')',
+      ].join('\n  ');
     return [
       '(module',
       ...helpers.filter((t) => t.startsWith('(import')),
@@ -99,7 +109,10 @@ class ModuleWriter {
       ...helpers.filter((t) => !t.startsWith('(import')),
       ...this.#tiles,
       ...[...this.#stages].map(([text, name]) => `(func ${name} ${text})`),
-      entry('once', once), entry('run', run), ')', '',
+      entry('once', once),
+      entry('run', run),
+      ')',
+      '',
     ].join('\n');
   }
 }
@@ -117,7 +130,9 @@ export const renderWasm = (program: Program, constants: ReadonlySet<Buffer> = ne
   const usedBy = (tables: readonly StageTable[]): Set<Buffer> => new Set(tables.flatMap((t) => t.buffers));
   const [inOnce, inRun] = [usedBy(writer.tables.slice(0, early)), usedBy(writer.tables.slice(early))];
   return {
-    text: writer.text(once, run), tables: writer.tables, tableBytes: writer.bytes,
+    text: writer.text(once, run),
+    tables: writer.tables,
+    tableBytes: writer.bytes,
     kept: layOutWorkspace(scheduled, elementBytes, (b) => inOnce.has(b) && inRun.has(b)),
     scratch: layOutWorkspace(scheduled, elementBytes, (b) => !(inOnce.has(b) && inRun.has(b))),
     onceInputs: new Set(program.inputs.filter((b) => constants.has(b) && !inRun.has(b))),

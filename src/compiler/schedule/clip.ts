@@ -90,11 +90,23 @@ const conditions = (stmts: readonly Sched[]): LExpr[] => {
   const visit = (e: LExpr): void => {
     if (e.kind === 'select') found.push(...conjuncts(e.cond));
     switch (e.kind) {
-      case 'const': case 'local': return;
-      case 'read': return visit(e.at);
-      case 'unary': case 'cast': case 'bitcast': return visit(e.x);
-      case 'binary': visit(e.a); visit(e.b); return;
-      case 'select': visit(e.cond); visit(e.a); visit(e.b);
+      case 'const':
+      case 'local':
+        return;
+      case 'read':
+        return visit(e.at);
+      case 'unary':
+      case 'cast':
+      case 'bitcast':
+        return visit(e.x);
+      case 'binary':
+        visit(e.a);
+        visit(e.b);
+        return;
+      case 'select':
+        visit(e.cond);
+        visit(e.a);
+        visit(e.b);
     }
   };
   const walk = (list: readonly Sched[]): void => {

@@ -6,11 +6,16 @@ import { at, k } from './ir.ts';
 export const slackOf = (e: LExpr): LExpr | undefined => {
   if (e.kind !== 'binary' || e.a.type !== 'index') return undefined;
   switch (e.op) {
-    case 'ge': return at.sub(e.a, e.b);
-    case 'le': return at.sub(e.b, e.a);
-    case 'gt': return at.sub(at.sub(e.a, e.b), k(1));
-    case 'lt': return at.sub(at.sub(e.b, e.a), k(1));
-    default: return undefined;
+    case 'ge':
+      return at.sub(e.a, e.b);
+    case 'le':
+      return at.sub(e.b, e.a);
+    case 'gt':
+      return at.sub(at.sub(e.a, e.b), k(1));
+    case 'lt':
+      return at.sub(at.sub(e.b, e.a), k(1));
+    default:
+      return undefined;
   }
 };
 

@@ -43,7 +43,8 @@ const columnOf = (s: For): Column | undefined => {
   }
   const last = body.at(-1);
   const names = body.slice(0, -1);
-  if (last?.kind !== 'set' || last.local.name !== sum.local.name || last.value.kind !== 'binary' || !names.every((x) => x.kind === 'let')) return undefined;
+  if (last?.kind !== 'set' || last.local.name !== sum.local.name || last.value.kind !== 'binary' || !names.every((x) => x.kind === 'let'))
+    return undefined;
   const { op, a, b: term } = last.value;
   if (a.kind !== 'local' || a.name !== sum.local.name || (op !== 'add' && op !== 'max' && op !== 'min')) return undefined;
   const before = s.body.slice(0, i - 1);
@@ -55,19 +56,26 @@ const isColumn = (c: Column, v: string): boolean => {
   const innermost = c.steps.at(-1)!.v.name;
   let [far, other] = [0, 0];
   const all = [...c.names, { kind: 'let' as const, local: c.sum.local, value: c.term }];
-  eachExpression(all, (e) => eachNode(e, (n) => {
-    if (n.kind !== 'read') return;
-    const [along, down] = [coefficientOf(n.at, v), coefficientOf(n.at, innermost)];
-    if (along === 1 && down !== undefined && Math.abs(down) >= FAR) far++;
-    else if (along !== 0) other++;
-  }));
+  eachExpression(all, (e) =>
+    eachNode(e, (n) => {
+      if (n.kind !== 'read') return;
+      const [along, down] = [coefficientOf(n.at, v), coefficientOf(n.at, innermost)];
+      if (along === 1 && down !== undefined && Math.abs(down) >= FAR) far++;
+      else if (along !== 0) other++;
+    }),
+  );
   return far > 0 && other === 0;
 };
 
 const interchanged = (s: For, c: Column, extent: number, target: Target, temps: Buffer[]): Sched[] => {
   const type = c.sum.local.type as DType;
   const width = Math.min(extent, ROW);
-  const row: Buffer = { name: fresh('index', 'row').name, dtype: type === 'float64' || type === 'float32' ? target.sumType(type) : type, size: width, role: 'temp' };
+  const row: Buffer = {
+    name: fresh('index', 'row').name,
+    dtype: type === 'float64' || type === 'float32' ? target.sumType(type) : type,
+    size: width,
+    role: 'temp',
+  };
   temps.push(row);
   const blocks = Math.ceil(extent / width);
   const block = fresh('index', 'b');
@@ -81,7 +89,11 @@ const interchanged = (s: For, c: Column, extent: number, target: Target, temps: 
   const innermost = c.steps.at(-1)!;
   const rows = (step: LExpr, count: number): Sched =>
     along((place) => {
-      const where = (i: number): Map<string, LExpr> => new Map([[s.v.name, at.add(start, place)], [innermost.v.name, at.add(step, k(i))]]);
+      const where = (i: number): Map<string, LExpr> =>
+        new Map([
+          [s.v.name, at.add(start, place)],
+          [innermost.v.name, at.add(step, k(i))],
+        ]);
       const parts = Array.from({ length: count }, (_, i) => {
         const local = fresh(type, 'p');
         return { local, stmts: [...instantiate([...c.before, ...c.names, { kind: 'let', local, value: c.term }], where(i))] };
@@ -101,7 +113,12 @@ const interchanged = (s: For, c: Column, extent: number, target: Target, temps: 
   const body: Sched[] = [
     along((place) => [{ kind: 'store', buffer: row, at: place, value: c.sum.value! }]),
     ...nested,
-    along((place) => instantiate([...c.before, { kind: 'let', local: c.sum.local, value: read(place) }, ...c.after], new Map([[s.v.name, at.add(start, place)]]))),
+    along((place) =>
+      instantiate(
+        [...c.before, { kind: 'let', local: c.sum.local, value: read(place) }, ...c.after],
+        new Map([[s.v.name, at.add(start, place)]]),
+      ),
+    ),
   ];
   return blocks === 1 ? body : [loop(block, k(blocks), body)];
 };

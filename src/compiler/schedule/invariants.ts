@@ -103,8 +103,12 @@ class Motion {
           out.push({ ...s, cond, then, otherwise });
           break;
         }
-        case 'store': out.push({ ...s, at: this.#expr(s.at, depth), value: this.#expr(s.value, depth) }); break;
-        case 'tile': out.push({ ...s, aAt: this.#expr(s.aAt, depth), bAt: this.#expr(s.bAt, depth), steps: this.#expr(s.steps, depth) }); break;
+        case 'store':
+          out.push({ ...s, at: this.#expr(s.at, depth), value: this.#expr(s.value, depth) });
+          break;
+        case 'tile':
+          out.push({ ...s, aAt: this.#expr(s.aAt, depth), bAt: this.#expr(s.bAt, depth), steps: this.#expr(s.steps, depth) });
+          break;
         // A variable changes, so nothing that reads it may move.
         case 'var': {
           const value = s.value && this.#expr(s.value, depth);
@@ -124,7 +128,9 @@ class Motion {
           }
           break;
         }
-        case 'set': out.push({ ...s, value: this.#expr(s.value, depth) }); break;
+        case 'set':
+          out.push({ ...s, value: this.#expr(s.value, depth) });
+          break;
       }
     }
     return out;

@@ -10,7 +10,15 @@ import { mapChildren } from '../loops.ts';
 /** One statement; those of loop IR and `tile`. */
 export type Sched =
   /** for (v = from; v < to; v++). `lanes`: iterations are independent and may run as lanes of a vector. */
-  | { readonly kind: 'for'; readonly v: Local; readonly from: LExpr; readonly to: LExpr; readonly parallel: boolean; readonly lanes?: boolean; readonly body: readonly Sched[] }
+  | {
+      readonly kind: 'for';
+      readonly v: Local;
+      readonly from: LExpr;
+      readonly to: LExpr;
+      readonly parallel: boolean;
+      readonly lanes?: boolean;
+      readonly body: readonly Sched[];
+    }
   | { readonly kind: 'let'; readonly local: Local; readonly value: LExpr }
   | { readonly kind: 'var'; readonly local: Local; readonly value: LExpr | undefined }
   | { readonly kind: 'set'; readonly local: Local; readonly value: LExpr }
@@ -20,7 +28,15 @@ export type Sched =
    * out[i·columns + j] = Σ over `steps` values of k of a[aAt + k·rows + i] · b[bAt + k·columns + j], for the
    * rows and columns of the target's register tile.
    */
-  | { readonly kind: 'tile'; readonly a: Buffer; readonly aAt: LExpr; readonly b: Buffer; readonly bAt: LExpr; readonly out: Buffer; readonly steps: LExpr };
+  | {
+      readonly kind: 'tile';
+      readonly a: Buffer;
+      readonly aAt: LExpr;
+      readonly b: Buffer;
+      readonly bAt: LExpr;
+      readonly out: Buffer;
+      readonly steps: LExpr;
+    };
 
 export type For = Extract<Sched, { kind: 'for' }>;
 export type Let = Extract<Sched, { kind: 'let' }>;
@@ -43,7 +59,13 @@ export interface Target {
 export const k = (value: number): LExpr => ({ kind: 'const', type: 'index', value });
 export const constantOf = (e: LExpr): number | undefined => (e.kind === 'const' && e.type === 'index' ? Number(e.value) : undefined);
 
-const binary = (op: 'add' | 'sub' | 'mul' | 'min' | 'max' | 'floordiv' | 'floormod', a: LExpr, b: LExpr): LExpr => ({ kind: 'binary', type: 'index', op, a, b });
+const binary = (op: 'add' | 'sub' | 'mul' | 'min' | 'max' | 'floordiv' | 'floormod', a: LExpr, b: LExpr): LExpr => ({
+  kind: 'binary',
+  type: 'index',
+  op,
+  a,
+  b,
+});
 
 /** Index arithmetic on expressions, folded as it is built. */
 export const at = {
@@ -85,18 +107,32 @@ let serial = 0;
 export const fresh = (type: Local['type'], hint: string): Local => ({ kind: 'local', type, name: `${hint}_${serial++}` });
 
 /** A loop from 0. */
-export const loop = (v: Local, extent: LExpr, body: readonly Sched[], parallel = false): Sched => ({ kind: 'for', v, from: k(0), to: extent, parallel, body });
+export const loop = (v: Local, extent: LExpr, body: readonly Sched[], parallel = false): Sched => ({
+  kind: 'for',
+  v,
+  from: k(0),
+  to: extent,
+  parallel,
+  body,
+});
 
 /** Applies `f` to every expression of statements, those of nested ones included. */
 export const mapExpressions = (stmts: readonly Sched[], f: (e: LExpr) => LExpr): Sched[] =>
   stmts.map((s): Sched => {
     switch (s.kind) {
-      case 'for': return { ...s, from: f(s.from), to: f(s.to), body: mapExpressions(s.body, f) };
-      case 'let': case 'set': return { ...s, value: f(s.value) };
-      case 'var': return { ...s, value: s.value && f(s.value) };
-      case 'store': return { ...s, at: f(s.at), value: f(s.value) };
-      case 'if': return { ...s, cond: f(s.cond), then: mapExpressions(s.then, f), otherwise: mapExpressions(s.otherwise, f) };
-      case 'tile': return { ...s, aAt: f(s.aAt), bAt: f(s.bAt), steps: f(s.steps) };
+      case 'for':
+        return { ...s, from: f(s.from), to: f(s.to), body: mapExpressions(s.body, f) };
+      case 'let':
+      case 'set':
+        return { ...s, value: f(s.value) };
+      case 'var':
+        return { ...s, value: s.value && f(s.value) };
+      case 'store':
+        return { ...s, at: f(s.at), value: f(s.value) };
+      case 'if':
+        return { ...s, cond: f(s.cond), then: mapExpressions(s.then, f), otherwise: mapExpressions(s.otherwise, f) };
+      case 'tile':
+        return { ...s, aAt: f(s.aAt), bAt: f(s.bAt), steps: f(s.steps) };
     }
   });
 
@@ -122,7 +158,11 @@ export const substitute = (e: LExpr, values: ReadonlyMap<string, LExpr>): LExpr 
   e.kind === 'local' ? (values.get(e.name) ?? e) : e.kind === 'const' ? e : mapChildren(e, (c) => substitute(c, values));
 
 /** Statements with locals replaced, and with names of their own for the locals they declare. */
-export const instantiate = (stmts: readonly Sched[], values: ReadonlyMap<string, LExpr>, rewrite: (e: LExpr) => LExpr = (e) => e): Sched[] => {
+export const instantiate = (
+  stmts: readonly Sched[],
+  values: ReadonlyMap<string, LExpr>,
+  rewrite: (e: LExpr) => LExpr = (e) => e,
+): Sched[] => {
   const known = new Map(values);
   const renamed = (l: Local): Local => {
     const local = fresh(l.type, l.name.replace(/_.*$/, ''));
@@ -149,10 +189,14 @@ export const instantiate = (stmts: readonly Sched[], values: ReadonlyMap<string,
           const value = s.value && inner(s.value);
           return { ...s, value, local: renamed(s.local) };
         }
-        case 'set': return { ...s, value: inner(s.value), local: assigned(s.local) };
-        case 'store': return { ...s, at: inner(s.at), value: inner(s.value) };
-        case 'if': return { ...s, cond: inner(s.cond), then: walk(s.then), otherwise: walk(s.otherwise) };
-        case 'tile': return { ...s, aAt: inner(s.aAt), bAt: inner(s.bAt), steps: inner(s.steps) };
+        case 'set':
+          return { ...s, value: inner(s.value), local: assigned(s.local) };
+        case 'store':
+          return { ...s, at: inner(s.at), value: inner(s.value) };
+        case 'if':
+          return { ...s, cond: inner(s.cond), then: walk(s.then), otherwise: walk(s.otherwise) };
+        case 'tile':
+          return { ...s, aAt: inner(s.aAt), bAt: inner(s.bAt), steps: inner(s.steps) };
       }
     });
   return walk(stmts);
@@ -182,13 +226,21 @@ export const buffersOf = (stmts: readonly Sched[]): { reads: Set<Buffer>; writes
 /** Structural key of an expression. */
 export const keyOf = (e: LExpr): string => {
   switch (e.kind) {
-    case 'const': return `${e.type === 'index' ? '' : e.type}${typeof e.value === 'bigint' ? `${e.value}n` : Object.is(e.value, -0) ? '-0' : String(e.value)}`;
-    case 'local': return e.name;
-    case 'read': return `${e.buffer.name}[${keyOf(e.at)}]`;
-    case 'unary': return `${e.op}(${keyOf(e.x)})`;
-    case 'cast': return `${e.type}${e.saturate ? '!' : ''}:(${keyOf(e.x)})`;
-    case 'bitcast': return `${e.type}?(${keyOf(e.x)})`;
-    case 'binary': return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
-    case 'select': return `(${keyOf(e.cond)} ? ${keyOf(e.a)} : ${keyOf(e.b)})`;
+    case 'const':
+      return `${e.type === 'index' ? '' : e.type}${typeof e.value === 'bigint' ? `${e.value}n` : Object.is(e.value, -0) ? '-0' : String(e.value)}`;
+    case 'local':
+      return e.name;
+    case 'read':
+      return `${e.buffer.name}[${keyOf(e.at)}]`;
+    case 'unary':
+      return `${e.op}(${keyOf(e.x)})`;
+    case 'cast':
+      return `${e.type}${e.saturate ? '!' : ''}:(${keyOf(e.x)})`;
+    case 'bitcast':
+      return `${e.type}?(${keyOf(e.x)})`;
+    case 'binary':
+      return `(${keyOf(e.a)} ${e.op} ${keyOf(e.b)})`;
+    case 'select':
+      return `(${keyOf(e.cond)} ? ${keyOf(e.a)} : ${keyOf(e.b)})`;
   }
 };

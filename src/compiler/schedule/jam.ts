@@ -13,7 +13,11 @@ const SHORT = 4;
 const LONGEST = 64;
 
 const sizeOfBody = (stmts: readonly Sched[]): number =>
-  stmts.reduce((n, s): number => n + (s.kind === 'for' ? 1 + sizeOfBody(s.body) : s.kind === 'if' ? 1 + sizeOfBody(s.then) + sizeOfBody(s.otherwise) : 1), 0);
+  stmts.reduce(
+    (n, s): number =>
+      n + (s.kind === 'for' ? 1 + sizeOfBody(s.body) : s.kind === 'if' ? 1 + sizeOfBody(s.then) + sizeOfBody(s.otherwise) : 1),
+    0,
+  );
 
 /** Writes out short loops of reductions. */
 export const unrollShort = (stmts: readonly Sched[]): Sched[] =>
@@ -22,24 +26,32 @@ export const unrollShort = (stmts: readonly Sched[]): Sched[] =>
     if (s.kind !== 'for') return [s];
     const body = unrollShort(s.body);
     const [from, to] = [constantOf(s.from), constantOf(s.to)];
-    if ((s.parallel && !s.lanes) || from === undefined || to === undefined || to - from > SHORT || sizeOfBody(body) * (to - from) > LONGEST) return [{ ...s, body }];
+    if ((s.parallel && !s.lanes) || from === undefined || to === undefined || to - from > SHORT || sizeOfBody(body) * (to - from) > LONGEST)
+      return [{ ...s, body }];
     return Array.from({ length: Math.max(0, to - from) }, (_, i) => instantiate(body, new Map([[s.v.name, k(from + i)]]))).flat();
   });
 
-const hasLoop = (stmts: readonly Sched[]): boolean => stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
+const hasLoop = (stmts: readonly Sched[]): boolean =>
+  stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
 
 /** Whether loops inside have the same bounds for all iterations, and stand in no branch. */
 const canJam = (stmts: readonly Sched[], varying: Set<string>): boolean =>
   stmts.every((s) => {
     switch (s.kind) {
-      case 'for': return !mentions(s.from, varying) && !mentions(s.to, varying) && canJam(s.body, varying);
-      case 'if': return !hasLoop(s.then) && !hasLoop(s.otherwise);
-      case 'tile': return false;
+      case 'for':
+        return !mentions(s.from, varying) && !mentions(s.to, varying) && canJam(s.body, varying);
+      case 'if':
+        return !hasLoop(s.then) && !hasLoop(s.otherwise);
+      case 'tile':
+        return false;
       case 'let':
         if (mentions(s.value, varying)) varying.add(s.local.name);
         return true;
-      case 'var': varying.add(s.local.name); return true;
-      default: return true;
+      case 'var':
+        varying.add(s.local.name);
+        return true;
+      default:
+        return true;
     }
   });
 
@@ -64,11 +76,17 @@ const renamed = (s: Sched, names: ReadonlyMap<string, LExpr>): Sched => {
     return now?.kind === 'local' ? now : l;
   };
   switch (s.kind) {
-    case 'let': case 'set': return { ...s, local: own(s.local), value: use(s.value) };
-    case 'var': return { ...s, local: own(s.local), value: s.value && use(s.value) };
-    case 'store': return { ...s, at: use(s.at), value: use(s.value) };
-    case 'if': return { ...s, cond: use(s.cond), then: s.then.map((x) => renamed(x, names)), otherwise: s.otherwise.map((x) => renamed(x, names)) };
-    default: return s;
+    case 'let':
+    case 'set':
+      return { ...s, local: own(s.local), value: use(s.value) };
+    case 'var':
+      return { ...s, local: own(s.local), value: s.value && use(s.value) };
+    case 'store':
+      return { ...s, at: use(s.at), value: use(s.value) };
+    case 'if':
+      return { ...s, cond: use(s.cond), then: s.then.map((x) => renamed(x, names)), otherwise: s.otherwise.map((x) => renamed(x, names)) };
+    default:
+      return s;
   }
 };
 
@@ -76,8 +94,14 @@ const jam = (s: For, from: number, to: number, width: number): Sched[] => {
   const v = fresh('index', 'j');
   const rounds = Math.floor((to - from) / width);
   const locals = declared(s.body);
-  const copies = Array.from({ length: width }, (_, lane) =>
-    new Map<string, LExpr>([[s.v.name, at.add(at.mul(v, width), k(from + lane))], ...locals.map((l) => [l.name, fresh(l.type, 'u')] as const)]));
+  const copies = Array.from(
+    { length: width },
+    (_, lane) =>
+      new Map<string, LExpr>([
+        [s.v.name, at.add(at.mul(v, width), k(from + lane))],
+        ...locals.map((l) => [l.name, fresh(l.type, 'u')] as const),
+      ]),
+  );
   const main: Sched = { kind: 'for', v, from: k(0), to: k(rounds), parallel: true, body: jammed(s.body, copies) };
   const done = from + rounds * width;
   return done === to ? [main] : [main, ...instantiate([{ ...s, from: k(done) }], new Map())];

@@ -24,8 +24,60 @@ const isNarrow = (t: ScalarType): boolean => t === 'index' || t === 'bool' || (d
 const isFloat = (t: ScalarType): boolean => t !== 'index' && dtypeInfo(t).kind === 'float';
 
 /** Operations with a vector form, floats and integers apart. */
-const floatOps = new Set(['neg', 'abs', 'sqrt', 'floor', 'ceil', 'trunc', 'round', 'exp', 'log', 'tanh', 'sigmoid', 'erf', 'reciprocal', 'rsqrt', 'isnan', 'isinf', 'add', 'sub', 'mul', 'div', 'min', 'max', 'floordiv', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
-const integerOps = new Set(['neg', 'abs', 'bitnot', 'not', 'add', 'sub', 'mul', 'bitand', 'bitor', 'bitxor', 'min', 'max', 'and', 'or', 'xor', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
+const floatOps = new Set([
+  'neg',
+  'abs',
+  'sqrt',
+  'floor',
+  'ceil',
+  'trunc',
+  'round',
+  'exp',
+  'log',
+  'tanh',
+  'sigmoid',
+  'erf',
+  'reciprocal',
+  'rsqrt',
+  'isnan',
+  'isinf',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'min',
+  'max',
+  'floordiv',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+]);
+const integerOps = new Set([
+  'neg',
+  'abs',
+  'bitnot',
+  'not',
+  'add',
+  'sub',
+  'mul',
+  'bitand',
+  'bitor',
+  'bitxor',
+  'min',
+  'max',
+  'and',
+  'or',
+  'xor',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+]);
 
 class Judge {
   readonly tally: Tally = { good: 0, bad: 0 };
@@ -46,12 +98,18 @@ class Judge {
   #expr(e: LExpr, weight: number): void {
     if (!mentions(e, this.#varying)) return;
     switch (e.kind) {
-      case 'const': case 'local': return;
-      case 'read': return this.#read(e.at, weight);
+      case 'const':
+      case 'local':
+        return;
+      case 'read':
+        return this.#read(e.at, weight);
       case 'cast':
-        if (!isNarrow(e.x.type) || !isNarrow(e.type) || e.saturate || (isFloat(e.x.type) && !isFloat(e.type) && e.type !== 'bool')) this.tally.bad += weight;
+        if (!isNarrow(e.x.type) || !isNarrow(e.type) || e.saturate || (isFloat(e.x.type) && !isFloat(e.type) && e.type !== 'bool'))
+          this.tally.bad += weight;
         return this.#expr(e.x, weight);
-      case 'bitcast': this.tally.bad += weight; return;
+      case 'bitcast':
+        this.tally.bad += weight;
+        return;
       case 'unary':
         if (!isNarrow(e.x.type) || !(isFloat(e.x.type) ? floatOps : integerOps).has(e.op)) this.tally.bad += weight;
         return this.#expr(e.x, weight);
@@ -88,15 +146,20 @@ class Judge {
           this.#varying.add(s.local.name);
           if (s.value) this.#expr(s.value, weight);
           return isNarrow(s.local.type);
-        case 'set': this.#expr(s.value, weight); return this.#varying.has(s.local.name);
+        case 'set':
+          this.#expr(s.value, weight);
+          return this.#varying.has(s.local.name);
         case 'store':
           this.#read(s.at, weight);
           if (!isNarrow(s.value.type)) this.tally.bad += weight;
           this.#expr(s.value, weight);
           return mentions(s.at, this.#varying);
-        case 'for': return !mentions(s.from, this.#varying) && !mentions(s.to, this.#varying) && this.canRun(s.body, weight * INNER);
-        case 'if': return !mentions(s.cond, this.#varying) && this.canRun(s.then, weight) && this.canRun(s.otherwise, weight);
-        case 'tile': return false;
+        case 'for':
+          return !mentions(s.from, this.#varying) && !mentions(s.to, this.#varying) && this.canRun(s.body, weight * INNER);
+        case 'if':
+          return !mentions(s.cond, this.#varying) && this.canRun(s.then, weight) && this.canRun(s.otherwise, weight);
+        case 'tile':
+          return false;
       }
     });
   }
@@ -104,11 +167,19 @@ class Judge {
 
 const hasRead = (e: LExpr): boolean => {
   switch (e.kind) {
-    case 'const': case 'local': return false;
-    case 'read': return true;
-    case 'unary': case 'cast': case 'bitcast': return hasRead(e.x);
-    case 'binary': return hasRead(e.a) || hasRead(e.b);
-    case 'select': return hasRead(e.cond) || hasRead(e.a) || hasRead(e.b);
+    case 'const':
+    case 'local':
+      return false;
+    case 'read':
+      return true;
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return hasRead(e.x);
+    case 'binary':
+      return hasRead(e.a) || hasRead(e.b);
+    case 'select':
+      return hasRead(e.cond) || hasRead(e.a) || hasRead(e.b);
   }
 };
 
@@ -129,15 +200,21 @@ const isReduction = (s: For): boolean => {
   const last = s.body.at(-1);
   if (last?.kind !== 'set' || !s.body.slice(0, -1).every((x) => x.kind === 'let')) return false;
   const { value, local } = last;
-  if (value.kind !== 'binary' || value.a.kind !== 'local' || value.a.name !== local.name || mentions(value.b, new Set([local.name]))) return false;
-  return ['add', 'max', 'min'].includes(value.op) && (['float32', 'float16', 'bfloat16', 'int32', 'index'] as ScalarType[]).includes(local.type);
+  if (value.kind !== 'binary' || value.a.kind !== 'local' || value.a.name !== local.name || mentions(value.b, new Set([local.name])))
+    return false;
+  return (
+    ['add', 'max', 'min'].includes(value.op) && (['float32', 'float16', 'bfloat16', 'int32', 'index'] as ScalarType[]).includes(local.type)
+  );
 };
 
 const canReduce = (s: For, lanes: number): boolean => {
   if (!isReduction(s) || extentOf(s) < 2 * lanes) return false;
   const judge = new Judge(s.v.name);
   const last = s.body.at(-1)!;
-  const term: Sched = last.kind === 'set' && last.value.kind === 'binary' ? { kind: 'let', local: { ...last.local, name: `${last.local.name}'` }, value: last.value.b } : last;
+  const term: Sched =
+    last.kind === 'set' && last.value.kind === 'binary'
+      ? { kind: 'let', local: { ...last.local, name: `${last.local.name}'` }, value: last.value.b }
+      : last;
   return judge.canRun([...s.body.slice(0, -1), term], 1) && judge.tally.good > 2 * judge.tally.bad;
 };
 

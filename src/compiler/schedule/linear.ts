@@ -63,8 +63,10 @@ export const linearOf = (e: LExpr): Linear => {
     else if (x.kind === 'binary' && x.type === 'index' && (x.op === 'add' || x.op === 'sub')) {
       add(x.a, factor);
       add(x.b, x.op === 'add' ? factor : -factor);
-    } else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.b) !== undefined) add(x.a, factor * constantOf(x.b)!);
-    else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.a) !== undefined) add(x.b, factor * constantOf(x.a)!);
+    } else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.b) !== undefined)
+      add(x.a, factor * constantOf(x.b)!);
+    else if (x.kind === 'binary' && x.type === 'index' && x.op === 'mul' && constantOf(x.a) !== undefined)
+      add(x.b, factor * constantOf(x.a)!);
     else {
       const key = keyOf(x);
       const known = terms.get(key);

@@ -10,7 +10,12 @@ export interface Axis {
 export const extentOf = (axes: readonly Axis[]): number => axes.reduce((n, a) => n * a.extent, 1);
 
 /** Positions in several axes from one number that counts through all of them, the last one fastest. */
-export const unravel = (axes: readonly Axis[], position: LExpr, div: (e: LExpr, n: number) => LExpr, mod: (e: LExpr, n: number) => LExpr): Map<string, LExpr> => {
+export const unravel = (
+  axes: readonly Axis[],
+  position: LExpr,
+  div: (e: LExpr, n: number) => LExpr,
+  mod: (e: LExpr, n: number) => LExpr,
+): Map<string, LExpr> => {
   const values = new Map<string, LExpr>();
   let rest = position;
   for (let i = axes.length - 1; i >= 0; i--) {
@@ -24,9 +29,10 @@ export const unravel = (axes: readonly Axis[], position: LExpr, div: (e: LExpr, 
 /** Names of the locals an expression uses. */
 export const localsOf = (e: LExpr, into = new Set<string>()): Set<string> => {
   if (e.kind === 'local') into.add(e.name);
-  else mapChildren(e, (c) => {
-    localsOf(c, into);
-    return c;
-  });
+  else
+    mapChildren(e, (c) => {
+      localsOf(c, into);
+      return c;
+    });
   return into;
 };

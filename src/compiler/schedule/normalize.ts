@@ -23,12 +23,18 @@ const resolve = (stmts: readonly Stmt[], known: ReadonlyMap<string, LExpr>): Stm
         values.set(s.local.name, value);
         return [];
       }
-      case 'for': return [{ ...s, body: resolve(s.body, values) }];
-      case 'var': return [{ ...s, value: s.value && use(s.value) }];
-      case 'set': return [{ ...s, value: use(s.value) }];
-      case 'store': return [{ ...s, at: use(s.at), value: use(s.value) }];
-      case 'if': return [{ ...s, cond: use(s.cond), then: resolve(s.then, values), otherwise: resolve(s.otherwise, values) }];
-      default: return [s];
+      case 'for':
+        return [{ ...s, body: resolve(s.body, values) }];
+      case 'var':
+        return [{ ...s, value: s.value && use(s.value) }];
+      case 'set':
+        return [{ ...s, value: use(s.value) }];
+      case 'store':
+        return [{ ...s, at: use(s.at), value: use(s.value) }];
+      case 'if':
+        return [{ ...s, cond: use(s.cond), then: resolve(s.then, values), otherwise: resolve(s.otherwise, values) }];
+      default:
+        return [s];
     }
   });
 };
@@ -52,9 +58,16 @@ export const normalize = (stmts: readonly Stmt[]): Stmt[] => sink(straighten(res
 export const toSched = (stmts: readonly Stmt[]): Sched[] =>
   stmts.map((s): Sched => {
     switch (s.kind) {
-      case 'for': return loop(s.v, k(s.extent), toSched(s.body), s.parallel);
-      case 'if': return { ...s, then: toSched(s.then), otherwise: toSched(s.otherwise) };
-      case 'let': case 'var': case 'set': case 'store': return s;
-      default: throw new FlagosError('FLAGOS_E_INTERNAL', `a statement written for another chip cannot be scheduled here`);
+      case 'for':
+        return loop(s.v, k(s.extent), toSched(s.body), s.parallel);
+      case 'if':
+        return { ...s, then: toSched(s.then), otherwise: toSched(s.otherwise) };
+      case 'let':
+      case 'var':
+      case 'set':
+      case 'store':
+        return s;
+      default:
+        throw new FlagosError('FLAGOS_E_INTERNAL', `a statement written for another chip cannot be scheduled here`);
     }
   });

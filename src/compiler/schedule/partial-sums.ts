@@ -22,7 +22,8 @@ const reductionOf = (s: Sched): Reduction | undefined => {
   if (s.kind !== 'for' || s.parallel || s.lanes || constantOf(s.from) !== 0) return undefined;
   const extent = constantOf(s.to);
   const last = s.body.at(-1);
-  if (extent === undefined || extent < LEAST_EXTENT || last?.kind !== 'set' || !s.body.slice(0, -1).every((s) => s.kind === 'let')) return undefined;
+  if (extent === undefined || extent < LEAST_EXTENT || last?.kind !== 'set' || !s.body.slice(0, -1).every((s) => s.kind === 'let'))
+    return undefined;
   const { value, local } = last;
   if (value.kind !== 'binary' || value.a.kind !== 'local' || value.a.name !== local.name) return undefined;
   const { op } = value;
@@ -37,7 +38,14 @@ const split = ({ loop, sum, op, extent }: Reduction): Sched[] => {
   const v = fresh('index', 'i');
   const whole = Math.floor(extent / CHAINS);
   const body = parts.flatMap((part, lane) =>
-    instantiate(loop.body, new Map<string, LExpr>([[loop.v.name, at.add(at.mul(v, CHAINS), k(lane))], [sum.name, part]])));
+    instantiate(
+      loop.body,
+      new Map<string, LExpr>([
+        [loop.v.name, at.add(at.mul(v, CHAINS), k(lane))],
+        [sum.name, part],
+      ]),
+    ),
+  );
   return [
     ...parts.map((local): Sched => ({ kind: 'var', local, value: { kind: 'const', type, value: identities[op]! } })),
     { kind: 'for', v, from: k(0), to: k(whole), parallel: false, body },

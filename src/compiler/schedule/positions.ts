@@ -17,7 +17,11 @@ export const alongOne = (axes: readonly Axis[], position: LExpr): ((e: LExpr) =>
     if (e.kind === 'const' || !mentions(e, names)) return e;
     if (e.type === 'index' && e.kind === 'binary') {
       const stride = commonStride(e, axes);
-      if (stride !== undefined) return at.add(axes.reduce<LExpr>((rest, a) => without(rest, a.v.name), e), at.mul(position, stride));
+      if (stride !== undefined)
+        return at.add(
+          axes.reduce<LExpr>((rest, a) => without(rest, a.v.name), e),
+          at.mul(position, stride),
+        );
     }
     if (e.kind === 'local') return values.get(e.name) ?? e;
     return mapChildren(e, rewrite);

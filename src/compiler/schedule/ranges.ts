@@ -19,20 +19,29 @@ export const rangeOf = (e: LExpr, ranges: Ranges): Range => {
   if (e.kind !== 'binary') return everything;
   const [a, b] = [rangeOf(e.a, ranges), rangeOf(e.b, ranges)];
   switch (e.op) {
-    case 'add': return [a[0] + b[0], a[1] + b[1]];
-    case 'sub': return [a[0] - b[1], a[1] - b[0]];
+    case 'add':
+      return [a[0] + b[0], a[1] + b[1]];
+    case 'sub':
+      return [a[0] - b[1], a[1] - b[0]];
     case 'mul': {
       const corners = [times(a[0], b[0]), times(a[0], b[1]), times(a[1], b[0]), times(a[1], b[1])];
       return [Math.min(...corners), Math.max(...corners)];
     }
-    case 'min': return [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
-    case 'max': return [Math.max(a[0], b[0]), Math.max(a[1], b[1])];
-    case 'floordiv': case 'div':
-      return b[0] > 0 && b[0] === b[1] && (e.op === 'floordiv' || a[0] >= 0) ? [Math.floor(a[0] / b[0]), Math.floor(a[1] / b[0])] : everything;
-    case 'floormod': case 'rem':
+    case 'min':
+      return [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
+    case 'max':
+      return [Math.max(a[0], b[0]), Math.max(a[1], b[1])];
+    case 'floordiv':
+    case 'div':
+      return b[0] > 0 && b[0] === b[1] && (e.op === 'floordiv' || a[0] >= 0)
+        ? [Math.floor(a[0] / b[0]), Math.floor(a[1] / b[0])]
+        : everything;
+    case 'floormod':
+    case 'rem':
       if (!(b[0] > 0) || (e.op === 'rem' && a[0] < 0)) return everything;
       return a[0] >= 0 && a[1] < b[0] ? a : [0, b[1] - 1];
-    default: return everything;
+    default:
+      return everything;
   }
 };
 
@@ -41,10 +50,15 @@ export const decide = (e: LExpr, ranges: Ranges): boolean | undefined => {
   if (e.kind !== 'binary' || e.a.type !== 'index') return undefined;
   const [a, b] = [rangeOf(e.a, ranges), rangeOf(e.b, ranges)];
   switch (e.op) {
-    case 'lt': return a[1] < b[0] ? true : a[0] >= b[1] ? false : undefined;
-    case 'le': return a[1] <= b[0] ? true : a[0] > b[1] ? false : undefined;
-    case 'ge': return a[0] >= b[1] ? true : a[1] < b[0] ? false : undefined;
-    case 'gt': return a[0] > b[1] ? true : a[1] <= b[0] ? false : undefined;
-    default: return undefined;
+    case 'lt':
+      return a[1] < b[0] ? true : a[0] >= b[1] ? false : undefined;
+    case 'le':
+      return a[1] <= b[0] ? true : a[0] > b[1] ? false : undefined;
+    case 'ge':
+      return a[0] >= b[1] ? true : a[1] < b[0] ? false : undefined;
+    case 'gt':
+      return a[0] > b[1] ? true : a[1] <= b[0] ? false : undefined;
+    default:
+      return undefined;
   }
 };

@@ -39,7 +39,9 @@ type Group =
   | { readonly kind: 'loop'; readonly counter: Local; readonly extent: number; readonly body: readonly Group[] };
 
 const hasParallel = (stmts: readonly Stmt[]): boolean =>
-  stmts.some((s) => (s.kind === 'for' ? s.parallel || hasParallel(s.body) : s.kind === 'if' && (hasParallel(s.then) || hasParallel(s.otherwise))));
+  stmts.some((s) =>
+    s.kind === 'for' ? s.parallel || hasParallel(s.body) : s.kind === 'if' && (hasParallel(s.then) || hasParallel(s.otherwise)),
+  );
 
 /** Statements of one level: a parallel loop is a stage, a loop that holds some is a loop around stages, the rest runs in one piece with its neighbours. */
 const group = (stmts: readonly Stmt[]): Group[] => {
@@ -108,7 +110,10 @@ const splitInnermost = (s: Sched): Sched[] => {
 };
 
 /** Stages whose inputs are constant (or made of constants) and that alone write their outputs. */
-const separateOnce = (entries: readonly Group[], constants: ReadonlySet<Buffer>): { once: Group[]; rest: Group[]; known: ReadonlySet<Buffer> } => {
+const separateOnce = (
+  entries: readonly Group[],
+  constants: ReadonlySet<Buffer>,
+): { once: Group[]; rest: Group[]; known: ReadonlySet<Buffer> } => {
   const touched = (e: Group): { reads: Set<Buffer>; writes: Set<Buffer> } => {
     if (e.kind === 'stage') return buffersOf(toSched(e.body));
     const all = e.body.map(touched);
@@ -122,7 +127,8 @@ const separateOnce = (entries: readonly Group[], constants: ReadonlySet<Buffer>)
   const rest: Group[] = [];
   entries.forEach((e, i) => {
     const { reads, writes } = use[i]!;
-    const fixed = [...reads].every((b) => known.has(b) || writes.has(b)) && [...writes].every((b) => b.role === 'temp' && writers.get(b) === 1);
+    const fixed =
+      [...reads].every((b) => known.has(b) || writes.has(b)) && [...writes].every((b) => b.role === 'temp' && writers.get(b) === 1);
     if (fixed) for (const b of writes) known.add(b);
     (fixed ? once : rest).push(e);
   });
@@ -137,7 +143,11 @@ export const scheduleProgram = (program: Program, target: Target, constants: Rea
   const scheduling = new Scheduling(program.temps, target, known);
   const [early, entries] = [once, rest].map((list) => list.map((e) => scheduling.entry(e)));
   return {
-    inputs: program.inputs, outputs: program.outputs, temps: scheduling.temps,
-    once: [...early!, ...scheduling.packing], entries: entries!, work: program.work,
+    inputs: program.inputs,
+    outputs: program.outputs,
+    temps: scheduling.temps,
+    once: [...early!, ...scheduling.packing],
+    entries: entries!,
+    work: program.work,
   };
 };

@@ -40,7 +40,11 @@ const ordered = (e: LExpr, known: Known): LExpr => {
   const positive = sorted.findIndex((t) => t.coefficient > 0);
   // Starting with what is added avoids "0 - x".
   const first = positive > 0 && sorted[positive]!.depth === sorted[0]!.depth ? sorted.splice(positive, 1) : [];
-  const sum = [...first, ...sorted].reduce<LExpr>((total, { coefficient, atom }) => (coefficient < 0 ? at.sub(total, at.mul(atom, -coefficient)) : at.add(total, at.mul(atom, coefficient))), k(0));
+  const sum = [...first, ...sorted].reduce<LExpr>(
+    (total, { coefficient, atom }) =>
+      coefficient < 0 ? at.sub(total, at.mul(atom, -coefficient)) : at.add(total, at.mul(atom, coefficient)),
+    k(0),
+  );
   if (constant < 0 && sum.kind !== 'const') return at.sub(sum, k(-constant));
   return rangeOf(sum, known.ranges)[0] >= 0 ? at.add(sum, k(constant)) : at.add(k(constant), sum);
 };

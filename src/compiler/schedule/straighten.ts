@@ -49,12 +49,19 @@ const usesIn = (e: LExpr, name: string): number => {
 const usesOf = (stmts: readonly Stmt[], name: string): number =>
   stmts.reduce((n, s): number => {
     switch (s.kind) {
-      case 'for': return n + 2 * usesOf(s.body, name);
-      case 'if': return n + usesIn(s.cond, name) + 2 * (usesOf(s.then, name) + usesOf(s.otherwise, name));
-      case 'store': return n + usesIn(s.at, name) + usesIn(s.value, name);
-      case 'let': case 'set': return n + usesIn(s.value, name);
-      case 'var': return n + (s.value ? usesIn(s.value, name) : 0);
-      default: return n;
+      case 'for':
+        return n + 2 * usesOf(s.body, name);
+      case 'if':
+        return n + usesIn(s.cond, name) + 2 * (usesOf(s.then, name) + usesOf(s.otherwise, name));
+      case 'store':
+        return n + usesIn(s.at, name) + usesIn(s.value, name);
+      case 'let':
+      case 'set':
+        return n + usesIn(s.value, name);
+      case 'var':
+        return n + (s.value ? usesIn(s.value, name) : 0);
+      default:
+        return n;
     }
   }, 0);
 
@@ -84,10 +91,18 @@ const block = (stmts: readonly Stmt[], known: Values, outer: ReadonlySet<string>
       else out.push(made);
     };
     switch (s.kind) {
-      case 'for': out.push({ ...s, body: block(s.body, values, variables) }); break;
-      case 'let': define({ ...s, value: use(s.value) }); break;
-      case 'set': out.push({ ...s, value: use(s.value) }); break;
-      case 'store': out.push({ ...s, at: use(s.at), value: use(s.value) }); break;
+      case 'for':
+        out.push({ ...s, body: block(s.body, values, variables) });
+        break;
+      case 'let':
+        define({ ...s, value: use(s.value) });
+        break;
+      case 'set':
+        out.push({ ...s, value: use(s.value) });
+        break;
+      case 'store':
+        out.push({ ...s, at: use(s.at), value: use(s.value) });
+        break;
       case 'var':
         variables.add(s.local.name);
         out.push({ ...s, value: s.value && use(s.value) });
@@ -107,7 +122,8 @@ const block = (stmts: readonly Stmt[], known: Values, outer: ReadonlySet<string>
         out.push({ ...s, cond, then, otherwise });
         break;
       }
-      default: out.push(s);
+      default:
+        out.push(s);
     }
   });
   return out;

@@ -82,7 +82,12 @@ class Tiling {
     const panel = fresh('index', 'p');
     const start = at.mul(at.add(first, panel), width);
     const row = at.add(at.add(offset, at.mul(panel, this.#steps * width)), at.mul(ravel(this.#c.steps), width));
-    const lane = (l: LExpr, value: LExpr, rewrite: (e: LExpr) => LExpr): Sched => ({ kind: 'store', buffer, at: at.add(row, l), value: rewrite(value) });
+    const lane = (l: LExpr, value: LExpr, rewrite: (e: LExpr) => LExpr): Sched => ({
+      kind: 'store',
+      buffer,
+      at: at.add(row, l),
+      value: rewrite(value),
+    });
     const each = Array.from({ length: width }, (_, l) => {
       const place = at.add(start, k(l));
       return lane(k(l), operand.value, alongOne(axes, extent % width === 0 ? place : at.min(place, k(extent - 1))));
@@ -97,7 +102,11 @@ class Tiling {
    * positions are taken apart once for the panel, and guards, which are linear, are looked at where
    * the panel starts and where it ends. Undefined where that is no simpler than each element by itself.
    */
-  #packTogether(side: Side, start: LExpr, lane: (l: LExpr, value: LExpr, rewrite: (e: LExpr) => LExpr) => Sched): { cond: LExpr; stmts: Sched[] } | undefined {
+  #packTogether(
+    side: Side,
+    start: LExpr,
+    lane: (l: LExpr, value: LExpr, rewrite: (e: LExpr) => LExpr) => Sched,
+  ): { cond: LExpr; stmts: Sched[] } | undefined {
     const { operand, axes, width, extent } = side;
     const innermost = axes.at(-1)!;
     const guards = guardsOf(operand.value);
@@ -105,18 +114,27 @@ class Tiling {
       const slack = slackOf(g);
       return slack !== undefined && coefficientOf(slack, innermost.v.name) !== undefined;
     });
-    if (!linear || (axes.length === 1 && guards.length === 0 && (extent % width === 0 || this.#target.lanes === 1)) || innermost.extent < width) return undefined;
+    if (
+      !linear ||
+      (axes.length === 1 && guards.length === 0 && (extent % width === 0 || this.#target.lanes === 1)) ||
+      innermost.extent < width
+    )
+      return undefined;
     const origin = unravel(axes, start, at.div, at.mod);
     const at0 = origin.get(innermost.v.name)!;
-    const placed = (l: LExpr) => (e: LExpr): LExpr => substitute(e, new Map([...origin, [innermost.v.name, at.add(at0, l)]]));
+    const placed =
+      (l: LExpr) =>
+      (e: LExpr): LExpr =>
+        substitute(e, new Map([...origin, [innermost.v.name, at.add(at0, l)]]));
     const inRow: LExpr = { kind: 'binary', type: 'bool', op: 'le', a: at.add(at0, k(width)), b: k(innermost.extent) };
     // A condition that grows along the axis holds everywhere if it does where it is least.
     const ends = guards.map((g) => placed(k(coefficientOf(slackOf(g)!, innermost.v.name)! < 0 ? width - 1 : 0))(g));
     const value = unguarded(operand.value);
     const l = fresh('index', 'l');
-    const stmts: Sched[] = this.#target.lanes > 1
-      ? [{ kind: 'for', v: l, from: k(0), to: k(width), parallel: true, lanes: true, body: [lane(l, value, placed(l))] }]
-      : Array.from({ length: width }, (_, i) => lane(k(i), value, placed(k(i))));
+    const stmts: Sched[] =
+      this.#target.lanes > 1
+        ? [{ kind: 'for', v: l, from: k(0), to: k(width), parallel: true, lanes: true, body: [lane(l, value, placed(l))] }]
+        : Array.from({ length: width }, (_, i) => lane(k(i), value, placed(k(i))));
     return { cond: conjunction([...(innermost.extent % width === 0 ? [] : [inRow]), ...ends]) ?? inRow, stmts };
   }
 
@@ -150,9 +168,13 @@ class Tiling {
     const partAt = at.mul(p, perPanel(part));
     const [wholeStart, partStart] = [at.mul(w, whole.width), at.mul(at.add(firstPanel, p), part.width)];
     const tile: Sched = {
-      kind: 'tile', out: sums, steps: k(this.#steps),
-      a: wholeIsA ? wholeBuffer : partBuffer, aAt: wholeIsA ? wholeAt : partAt,
-      b: wholeIsA ? partBuffer : wholeBuffer, bAt: wholeIsA ? partAt : wholeAt,
+      kind: 'tile',
+      out: sums,
+      steps: k(this.#steps),
+      a: wholeIsA ? wholeBuffer : partBuffer,
+      aAt: wholeIsA ? wholeAt : partAt,
+      b: wholeIsA ? partBuffer : wholeBuffer,
+      bAt: wholeIsA ? partAt : wholeAt,
     };
     const finish = this.#finish(a, wholeIsA ? wholeStart : partStart, b, wholeIsA ? partStart : wholeStart, sums);
     const tiles = loop(w, k(whole.panels), [loop(p, panelsHere, [tile, ...finish])]);
@@ -173,7 +195,8 @@ class Tiling {
       return loop(i, rows, [{ kind: 'for', v: j, from: k(0), to: columns, parallel: true, lanes: true, body }]);
     };
     const whole = element(k(a.width), k(b.width));
-    const left = (side: Side, start: LExpr): LExpr | undefined => (side.extent % side.width === 0 ? undefined : at.sub(k(side.extent), start));
+    const left = (side: Side, start: LExpr): LExpr | undefined =>
+      side.extent % side.width === 0 ? undefined : at.sub(k(side.extent), start);
     const [rowsLeft, columnsLeft] = [left(a, rowStart), left(b, columnStart)];
     const isWhole = conjunction([...enough(rowsLeft, a.width), ...enough(columnsLeft, b.width)]);
     if (!isWhole) return [whole];
@@ -182,9 +205,11 @@ class Tiling {
   }
 }
 
-const enough = (left: LExpr | undefined, width: number): LExpr[] => (left ? [{ kind: 'binary', type: 'bool', op: 'ge', a: left, b: k(width) }] : []);
+const enough = (left: LExpr | undefined, width: number): LExpr[] =>
+  left ? [{ kind: 'binary', type: 'bool', op: 'ge', a: left, b: k(width) }] : [];
 
 /**
  * @param isConstant whether a buffer holds the same contents at every run.
  */
-export const tileContraction = (c: Contraction, target: Target, isConstant: (b: Buffer) => boolean): Tiled => new Tiling(c, target, isConstant).schedule();
+export const tileContraction = (c: Contraction, target: Target, isConstant: (b: Buffer) => boolean): Tiled =>
+  new Tiling(c, target, isConstant).schedule();

@@ -29,7 +29,11 @@ interface Life {
  * @param bytesOf bytes of one element of a temporary.
  * @param wanted which temporaries to lay out; default all.
  */
-export const layOutWorkspace = (program: ScheduledProgram, bytesOf: (b: Buffer) => number, wanted: (b: Buffer) => boolean = () => true): Workspace => {
+export const layOutWorkspace = (
+  program: ScheduledProgram,
+  bytesOf: (b: Buffer) => number,
+  wanted: (b: Buffer) => boolean = () => true,
+): Workspace => {
   const lives = new Map<Buffer, Life>();
   const last = program.once.length + program.entries.length;
   const touch = (b: Buffer, from: number, to: number): void => {

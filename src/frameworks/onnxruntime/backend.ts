@@ -11,7 +11,15 @@ import { Tensor, type Value } from '../../core/tensor.ts';
 import type { PolicyOverride } from '../../opmanager/policy.ts';
 import type { FlagosModel } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import type { OrtBackend, OrtMetadata, OrtModule, OrtSessionHandler, OrtSessionOptions, OrtTensor, OrtTensorConstructor } from './ort-types.ts';
+import type {
+  OrtBackend,
+  OrtMetadata,
+  OrtModule,
+  OrtSessionHandler,
+  OrtSessionOptions,
+  OrtTensor,
+  OrtTensorConstructor,
+} from './ort-types.ts';
 import { Profile } from './profile.ts';
 import { fromOrt, toOrt } from './tensors.ts';
 
@@ -73,13 +81,18 @@ class SessionHandler implements OrtSessionHandler {
     this.#profile = undefined;
   }
 
-  async run(feeds: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor | null>>): Promise<Record<string, OrtTensor>> {
+  async run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    fetches: Readonly<Record<string, OrtTensor | null>>,
+  ): Promise<Record<string, OrtTensor>> {
     const inputs: (Value | undefined)[] = [];
     for (const name of this.#all) {
       const value = feeds[name];
       inputs.push(value === undefined ? undefined : fromOrt(name, value));
     }
-    for (const name in feeds) if (!this.#all.includes(name)) throw new FlagosError('FLAGOS_E_INPUT', `there is no input '${name}'`, { hint: `inputs are ${this.#all.join(', ')}` });
+    for (const name in feeds)
+      if (!this.#all.includes(name))
+        throw new FlagosError('FLAGOS_E_INPUT', `there is no input '${name}'`, { hint: `inputs are ${this.#all.join(', ')}` });
     const into = this.outputNames.map((name) => {
       const place = fetches[name];
       return place ? fromOrt(name, place) : undefined;
@@ -106,7 +119,8 @@ class SessionHandler implements OrtSessionHandler {
 
 /** Whether a result is where the user asked for it: written in place by the kernel, or copied there now. */
 const copied = (place: Tensor | undefined, value: Tensor): boolean => {
-  if (!place || place.dtype !== value.dtype || place.size !== value.size || Array.isArray(place.data) || Array.isArray(value.data)) return false;
+  if (!place || place.dtype !== value.dtype || place.size !== value.size || Array.isArray(place.data) || Array.isArray(value.data))
+    return false;
   if (place.data !== value.data) (place.data as { set(from: unknown): void }).set(value.data);
   return true;
 };

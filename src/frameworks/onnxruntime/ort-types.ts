@@ -27,7 +27,11 @@ export interface OrtSessionHandler {
   readonly outputMetadata: readonly OrtMetadata[];
   startProfiling(): void;
   endProfiling(): void;
-  run(feeds: Readonly<Record<string, OrtTensor>>, fetches: Readonly<Record<string, OrtTensor | null>>, options: unknown): Promise<Record<string, OrtTensor>>;
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+    fetches: Readonly<Record<string, OrtTensor | null>>,
+    options: unknown,
+  ): Promise<Record<string, OrtTensor>>;
   dispose(): Promise<void>;
 }
 export interface OrtBackend {

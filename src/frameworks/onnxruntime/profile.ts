@@ -26,7 +26,16 @@ export class Profile implements StepObserver {
   }
 
   #add(name: string, cat: string, startMs: number, endMs: number, args: Readonly<Record<string, unknown>>): void {
-    this.#events.push({ name, cat, ph: 'X', ts: Math.round((startMs - this.#origin) * 1e3), dur: Math.round((endMs - startMs) * 1e3), pid: 0, tid: 0, args });
+    this.#events.push({
+      name,
+      cat,
+      ph: 'X',
+      ts: Math.round((startMs - this.#origin) * 1e3),
+      dur: Math.round((endMs - startMs) * 1e3),
+      pid: 0,
+      tid: 0,
+      args,
+    });
   }
 
   toJSON(): readonly TraceEvent[] {

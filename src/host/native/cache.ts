@@ -5,7 +5,18 @@
  * processes that compile the same thing at once agree in the end.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { FlagosError, asError } from '../../core/errors.ts';
@@ -69,10 +80,13 @@ export class LibraryCache {
 
   /** Holds the size bound. Libraries in use stay usable: the system keeps a removed file until it is closed. */
   prune(limit = SIZE_LIMIT): void {
-    const files = readdirSync(this.folder).filter((f) => f.endsWith('.so')).flatMap((f) => {
-      const stat = statSync(join(this.folder, f), { throwIfNoEntry: false });
-      return stat ? [{ path: join(this.folder, f), bytes: stat.size, used: stat.mtimeMs }] : [];
-    }).sort((a, b) => a.used - b.used);
+    const files = readdirSync(this.folder)
+      .filter((f) => f.endsWith('.so'))
+      .flatMap((f) => {
+        const stat = statSync(join(this.folder, f), { throwIfNoEntry: false });
+        return stat ? [{ path: join(this.folder, f), bytes: stat.size, used: stat.mtimeMs }] : [];
+      })
+      .sort((a, b) => a.used - b.used);
     let total = files.reduce((n, f) => n + f.bytes, 0);
     for (const f of files) {
       if (total <= limit) break;
@@ -86,7 +100,9 @@ export class LibraryCache {
 const privateFolder = (env: Readonly<Record<string, string | undefined>>): string => {
   const uid = userInfo().uid;
   const asked = env['FLAGOS_CACHE'];
-  const candidates = asked ? [asked] : [join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'flagos'), join(tmpdir(), `flagos-${uid}`)];
+  const candidates = asked
+    ? [asked]
+    : [join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'flagos'), join(tmpdir(), `flagos-${uid}`)];
   const problems: string[] = [];
   for (const base of candidates) {
     const folder = join(base, 'native-1');
@@ -103,5 +119,7 @@ const privateFolder = (env: Readonly<Record<string, string | undefined>>): strin
       problems.push(`${folder}: ${asError(e).message}`);
     }
   }
-  throw new FlagosError('FLAGOS_E_FILE', `no folder for compiled kernels can be written: ${problems.join('; ')}`, { hint: 'set FLAGOS_CACHE to a folder of your own' });
+  throw new FlagosError('FLAGOS_E_FILE', `no folder for compiled kernels can be written: ${problems.join('; ')}`, {
+    hint: 'set FLAGOS_CACHE to a folder of your own',
+  });
 };

@@ -19,7 +19,11 @@ const caches = (): Map<number, number> => {
   for (const name of existsSync(root) ? readdirSync(root) : []) {
     if (!name.startsWith('index') || read(join(root, name, 'type')).trim() === 'Instruction') continue;
     const [, amount, unit] = /^(\d+)([KMG]?)/.exec(read(join(root, name, 'size'))) ?? [];
-    if (amount) sizes.set(Number(read(join(root, name, 'level'))), Number(amount) * (unit === 'G' ? 2 ** 30 : unit === 'M' ? 2 ** 20 : unit === 'K' ? 2 ** 10 : 1));
+    if (amount)
+      sizes.set(
+        Number(read(join(root, name, 'level'))),
+        Number(amount) * (unit === 'G' ? 2 ** 30 : unit === 'M' ? 2 ** 20 : unit === 'K' ? 2 ** 10 : 1),
+      );
   }
   return sizes;
 };
@@ -33,6 +37,9 @@ export const thisProcessor = (threads: number): Target => {
   return {
     vectorBytes: wide,
     registers: wide === 64 || arch() === 'arm64' ? 32 : 16,
-    l1: size.get(1) ?? 32 << 10, l2: size.get(2) ?? 512 << 10, l3: size.get(3) ?? 8 << 20, threads,
+    l1: size.get(1) ?? 32 << 10,
+    l2: size.get(2) ?? 512 << 10,
+    l3: size.get(3) ?? 8 << 20,
+    threads,
   };
 };

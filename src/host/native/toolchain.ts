@@ -24,7 +24,9 @@ const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-m
 const libraries = ['-lm', '-lpthread'];
 const COMPILE_LIMIT_MS = 120_000;
 
-const findCompiler = async (env: Readonly<Record<string, string | undefined>>): Promise<{ path: string; version: string } | { tried: string[] }> => {
+const findCompiler = async (
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ path: string; version: string } | { tried: string[] }> => {
   const tried: string[] = [];
   for (const path of [env['CC'], 'cc', 'gcc', 'clang']) {
     if (!path) continue;
@@ -83,13 +85,17 @@ class Toolchain implements NativeToolchain {
   async #open(key: string, source: string, label: string): Promise<NativeKernel> {
     const [library, parallel] = await Promise.all([this.#library(key, source, label), this.#pool()]);
     const handle = this.#load(library, label);
-    const [prepare, entry] = ['prepare', 'run'].map((name) => handle.func(name, 'void', ['void*', 'void*', 'uintptr_t'])) as [KoffiFunction, KoffiFunction];
+    const [prepare, entry] = ['prepare', 'run'].map((name) => handle.func(name, 'void', ['void*', 'void*', 'uintptr_t'])) as [
+      KoffiFunction,
+      KoffiFunction,
+    ];
     return {
       prepare: (buffers, params) => void prepare(buffers, params, parallel),
       run: (buffers, params) => void entry(buffers, params, parallel),
-      runAsync: (buffers, params) => new Promise<void>((resolve, reject) => {
-        entry.async(buffers, params, parallel, (e: unknown) => (e ? reject(asError(e)) : resolve()));
-      }),
+      runAsync: (buffers, params) =>
+        new Promise<void>((resolve, reject) => {
+          entry.async(buffers, params, parallel, (e: unknown) => (e ? reject(asError(e)) : resolve()));
+        }),
     };
   }
 
@@ -99,7 +105,9 @@ class Toolchain implements NativeToolchain {
       this.#handles.push(handle);
       return handle;
     } catch (e) {
-      throw wrapError('FLAGOS_E_COMPILER', e, { hint: `the compiled library of ${label} cannot be loaded; is the folder mounted noexec? Set FLAGOS_CACHE elsewhere` });
+      throw wrapError('FLAGOS_E_COMPILER', e, {
+        hint: `the compiled library of ${label} cannot be loaded; is the folder mounted noexec? Set FLAGOS_CACHE elsewhere`,
+      });
     }
   }
 
@@ -116,7 +124,10 @@ class Toolchain implements NativeToolchain {
       return library;
     } catch (e) {
       const stderr = e instanceof Error && 'stderr' in e ? String(e.stderr).trim().split('\n').slice(0, 5).join('\n') : '';
-      throw new FlagosError('FLAGOS_E_COMPILER', `${this.#compiler} failed on ${label}: ${stderr || asError(e).message}`, { cause: e, hint: 'another chip is used instead; `flagos doctor` tries the compiler' });
+      throw new FlagosError('FLAGOS_E_COMPILER', `${this.#compiler} failed on ${label}: ${stderr || asError(e).message}`, {
+        cause: e,
+        hint: 'another chip is used instead; `flagos doctor` tries the compiler',
+      });
     } finally {
       rmSync(c, { force: true });
       rmSync(so, { force: true });
@@ -126,7 +137,10 @@ class Toolchain implements NativeToolchain {
   /** The thread pool: one per process, its address handed to every kernel. */
   #pool(): Promise<bigint> {
     this.#parallel ??= (async () => {
-      const library = this.#load(await this.#library(LibraryCache.key(this.fingerprint, poolSource), poolSource, 'the thread pool'), 'the thread pool');
+      const library = this.#load(
+        await this.#library(LibraryCache.key(this.fingerprint, poolSource), poolSource, 'the thread pool'),
+        'the thread pool',
+      );
       library.func('int start(int)')(this.threads);
       return BigInt(library.func('uint64_t parallel_address()')() as number | bigint);
     })();
@@ -135,21 +149,38 @@ class Toolchain implements NativeToolchain {
 }
 
 /** Looks for what compiling needs; never throws for what a machine may lack. */
-export const probeToolchain = async (env: Readonly<Record<string, string | undefined>>, threads: number, logger: Logger): Promise<NativeProbe> => {
+export const probeToolchain = async (
+  env: Readonly<Record<string, string | undefined>>,
+  threads: number,
+  logger: Logger,
+): Promise<NativeProbe> => {
   let koffi: Koffi;
   try {
     koffi = (await import('koffi')).default;
   } catch (e) {
-    return { missing: `foreign calls are not available: ${asError(e).message.split('\n')[0]}`, hint: 'install the optional dependency koffi' };
+    return {
+      missing: `foreign calls are not available: ${asError(e).message.split('\n')[0]}`,
+      hint: 'install the optional dependency koffi',
+    };
   }
   const compiler = await findCompiler(env);
-  if ('tried' in compiler) return { missing: `no C compiler: ${compiler.tried.join(', ')}`, hint: 'install gcc or clang, or set CC; without one, flagos/wasm and flagos/js are used' };
+  if ('tried' in compiler)
+    return {
+      missing: `no C compiler: ${compiler.tried.join(', ')}`,
+      hint: 'install gcc or clang, or set CC; without one, flagos/wasm and flagos/js are used',
+    };
   try {
     const toolchain = new Toolchain(koffi, compiler, new LibraryCache(env), threads, logger);
-    await toolchain.load('void prepare(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }\nvoid run(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }', 'a first test');
+    await toolchain.load(
+      'void prepare(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }\nvoid run(void** b, const long* p, void* par) { (void)b; (void)p; (void)par; }',
+      'a first test',
+    );
     return { toolchain };
   } catch (e) {
     const error = asError(e);
-    return { missing: error.message.split('\n')[0]!, hint: error instanceof FlagosError && error.hint ? error.hint : 'see `flagos doctor`' };
+    return {
+      missing: error.message.split('\n')[0]!,
+      hint: error instanceof FlagosError && error.hint ? error.hint : 'see `flagos doctor`',
+    };
   }
 };

@@ -108,10 +108,14 @@ export const decodeBmp = (b: Uint8Array): Pixels => {
   const header = readHeader(b);
   const { width, height, bits, compression, palette, topDown } = header;
   const runs = (compression === rle8 && bits === 8) || (compression === rle4 && bits === 4);
-  if (!runs && compression !== rgb && !(bitFields.includes(compression) && (bits === 16 || bits === 32))) throw unsupported(`a bitmap of compression ${compression} with ${bits} bits a pixel`);
+  if (!runs && compression !== rgb && !(bitFields.includes(compression) && (bits === 16 || bits === 32)))
+    throw unsupported(`a bitmap of compression ${compression} with ${bits} bits a pixel`);
   if (![1, 4, 8, 16, 24, 32].includes(bits)) throw unsupported(`a bitmap of ${bits} bits a pixel`);
   const stride = Math.ceil((width * bits) / 32) * 4;
   if (!runs && header.start + stride * height > b.length) throw new BrokenImage('an unexpected end');
-  const made = bits > 8 ? unpackColours(b, header, stride) : fromPalette(width, height, runs ? unpackRuns(b, header) : unpackIndices(b, header, stride), palette);
+  const made =
+    bits > 8
+      ? unpackColours(b, header, stride)
+      : fromPalette(width, height, runs ? unpackRuns(b, header) : unpackIndices(b, header, stride), palette);
   return topDown ? made : flipped(made);
 };

@@ -38,7 +38,8 @@ const mostTiles = 65535;
 
 /** Position of the image and tile sizes: after the markers that open every code stream. */
 const findSizes = (b: Uint8Array): number => {
-  for (let at = 0; at + 4 <= b.length; at++) if (b[at] === 0xff && b[at + 1] === 0x4f && b[at + 2] === 0xff && b[at + 3] === 0x51) return at + 8;
+  for (let at = 0; at + 4 <= b.length; at++)
+    if (b[at] === 0xff && b[at + 1] === 0x4f && b[at + 2] === 0xff && b[at + 3] === 0x51) return at + 8;
   throw new BrokenImage('no code stream');
 };
 
@@ -47,13 +48,15 @@ const checkHeader = (b: Uint8Array): number => {
   const at = findSizes(b);
   const [x1, y1, x0, y0, tileWide, tileHigh] = [0, 4, 8, 12, 16, 20].map((offset) => u32(b, at + offset));
   checkSize(x1! - x0!, y1! - y0!);
-  if (!(tileWide! > 0 && tileHigh! > 0) || Math.ceil(x1! / tileWide!) * Math.ceil(y1! / tileHigh!) > mostTiles) throw new BrokenImage('a tile size that makes no sense');
+  if (!(tileWide! > 0 && tileHigh! > 0) || Math.ceil(x1! / tileWide!) * Math.ceil(y1! / tileHigh!) > mostTiles)
+    throw new BrokenImage('a tile size that makes no sense');
   const components = u16(b, at + 32);
   if (components < 1 || components > 4) throw unsupported(`a JPEG 2000 image of ${components} components`);
   for (let c = 0; c < components; c++) {
     const [precision, dx, dy] = [0, 1, 2].map((i) => byteAt(b, at + 34 + 3 * c + i));
     // The upper bit tells signed samples.
-    if (precision! < 7 || precision! > 15 || dx !== 1 || dy !== 1) throw unsupported('a JPEG 2000 image of signed, subsampled, or fewer than 8 or more than 16-bit samples');
+    if (precision! < 7 || precision! > 15 || dx !== 1 || dy !== 1)
+      throw unsupported('a JPEG 2000 image of signed, subsampled, or fewer than 8 or more than 16-bit samples');
   }
   return (x1! - x0!) * (y1! - y0!) * components;
 };
@@ -72,7 +75,8 @@ export const decodeJpeg2000 = (bytes: Uint8Array): Pixels => {
   const samples = new Uint8Array(width * height * channels);
   for (const tile of image.tiles) {
     const row = tile.width * channels;
-    for (let y = 0; y < tile.height; y++) samples.set(tile.items.subarray(y * row, (y + 1) * row), ((tile.top + y) * width + tile.left) * channels);
+    for (let y = 0; y < tile.height; y++)
+      samples.set(tile.items.subarray(y * row, (y + 1) * row), ((tile.top + y) * width + tile.left) * channels);
   }
   return fromSamples(width, height, samples, channels);
 };

@@ -25,8 +25,10 @@ const mostPixels = 2 ** 26;
  * @throws BrokenImage for sizes that are not positive integers, FLAGOS_E_LIMIT past 2^26 pixels.
  */
 export const checkSize = (width: number, height: number): void => {
-  if (!(width > 0 && height > 0 && Number.isInteger(width) && Number.isInteger(height))) throw new BrokenImage(`a size of ${width} by ${height}`);
-  if (width * height > mostPixels) throw new FlagosError('FLAGOS_E_LIMIT', `an image of ${width} by ${height} has more than ${mostPixels} pixels`);
+  if (!(width > 0 && height > 0 && Number.isInteger(width) && Number.isInteger(height)))
+    throw new BrokenImage(`a size of ${width} by ${height}`);
+  if (width * height > mostPixels)
+    throw new FlagosError('FLAGOS_E_LIMIT', `an image of ${width} by ${height} has more than ${mostPixels} pixels`);
 };
 
 /** Checks that a stream can hold an image, given the most its coding can compress. @throws BrokenImage */
@@ -65,7 +67,8 @@ export const fromSamples = (width: number, height: number, samples: ArrayLike<nu
   const data = new Uint8Array(width * height * kept);
   for (let i = 0; i < width * height; i++) {
     // 16 bits are cut to their upper 8, which is what the usual decoders do.
-    for (let c = 0; c < kept; c++) data[i * kept + c] = largest === 65535 ? samples[i * channels + c]! >> 8 : toByte(samples[i * channels + c]!, largest);
+    for (let c = 0; c < kept; c++)
+      data[i * kept + c] = largest === 65535 ? samples[i * channels + c]! >> 8 : toByte(samples[i * channels + c]!, largest);
   }
   return { width, height, channels: kept, data };
 };

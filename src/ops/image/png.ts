@@ -2,7 +2,8 @@
 import { decode } from 'fast-png';
 import { BrokenImage, byteAt, checkCompression, checkSize, fromPalette, fromSamples, type Pixels } from './pixels.ts';
 
-const u32 = (b: Uint8Array, at: number): number => ((byteAt(b, at) << 24) | (byteAt(b, at + 1) << 16) | (byteAt(b, at + 2) << 8) | byteAt(b, at + 3)) >>> 0;
+const u32 = (b: Uint8Array, at: number): number =>
+  ((byteAt(b, at) << 24) | (byteAt(b, at + 1) << 16) | (byteAt(b, at + 2) << 8) | byteAt(b, at + 3)) >>> 0;
 
 /** Samples of fewer than 8 bits, which stand packed in rows of whole bytes, one by one. */
 const unpack = (packed: ArrayLike<number>, width: number, height: number, depth: number): Uint8Array => {
@@ -24,5 +25,7 @@ export const decodePng = (bytes: Uint8Array): Pixels => {
   checkCompression((u32(bytes, 16) * u32(bytes, 20)) / 8, bytes.length, 1032);
   const { width, height, depth, channels, data, palette } = decode(bytes, { checkCrc: true });
   const samples = depth < 8 ? unpack(data, width, height, depth) : data;
-  return palette && channels === 1 ? fromPalette(width, height, samples, palette) : fromSamples(width, height, samples, channels, 2 ** depth - 1);
+  return palette && channels === 1
+    ? fromPalette(width, height, samples, palette)
+    : fromSamples(width, height, samples, channels, 2 ** depth - 1);
 };

@@ -63,6 +63,10 @@ export const decodePnm = (bytes: Uint8Array): Pixels => {
     }
   }
   // In bit maps 1 is black. Other scales are rounded, not cut.
-  const scaled = bits ? samples.map((v) => (v ? 0 : 255)) : largest === 255 ? samples : samples.map((v) => Math.min(255, Math.round((v * 255) / largest)));
+  const scaled = bits
+    ? samples.map((v) => (v ? 0 : 255))
+    : largest === 255
+      ? samples
+      : samples.map((v) => Math.min(255, Math.round((v * 255) / largest)));
   return fromSamples(width, height, scaled, channels);
 };

@@ -16,5 +16,10 @@ export const decodeTiff = (bytes: Uint8Array): Pixels => {
   if (!(data instanceof Uint8Array || data instanceof Uint16Array)) throw unsupported('a TIFF image of floating-point samples');
   if (type !== palettePhotometric) return fromSamples(width, height, data, samplesPerPixel, 2 ** bits - 1);
   // A TIFF palette has 16 bits a colour.
-  return fromPalette(width, height, data, (palette ?? []).map((colour) => colour.map((v) => v >> 8)));
+  return fromPalette(
+    width,
+    height,
+    data,
+    (palette ?? []).map((colour) => colour.map((v) => v >> 8)),
+  );
 };

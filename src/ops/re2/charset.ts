@@ -8,9 +8,13 @@ export type CharTest = (codePoint: number) => boolean;
 /** Inclusive ranges of code points. */
 type Ranges = readonly (readonly [lo: number, hi: number])[];
 
-const span = (text: string): Ranges => [...text.matchAll(/(.)-(.)|(.)/gsu)].map(([, lo, hi, one]) => [(lo ?? one)!.codePointAt(0)!, (hi ?? one)!.codePointAt(0)!]);
+const span = (text: string): Ranges =>
+  [...text.matchAll(/(.)-(.)|(.)/gsu)].map(([, lo, hi, one]) => [(lo ?? one)!.codePointAt(0)!, (hi ?? one)!.codePointAt(0)!]);
 
-const inRanges = (ranges: Ranges): CharTest => (c) => ranges.some(([lo, hi]) => c >= lo && c <= hi);
+const inRanges =
+  (ranges: Ranges): CharTest =>
+  (c) =>
+    ranges.some(([lo, hi]) => c >= lo && c <= hi);
 
 /** A test by a one-character regular expression, remembered per character. */
 const byRegExp = (source: string, fold: boolean): CharTest => {
@@ -34,8 +38,14 @@ export const literalSet = (c: number, fold: boolean): CharTest => {
   return (x) => x === c || test(x);
 };
 
-export const not = (test: CharTest): CharTest => (c) => !test(c);
-export const union = (tests: readonly CharTest[]): CharTest => (c) => tests.some((t) => t(c));
+export const not =
+  (test: CharTest): CharTest =>
+  (c) =>
+    !test(c);
+export const union =
+  (tests: readonly CharTest[]): CharTest =>
+  (c) =>
+    tests.some((t) => t(c));
 
 export const anyCharacter: CharTest = () => true;
 export const anyButNewline: CharTest = (c) => c !== 10;
@@ -56,9 +66,28 @@ const isWordRange = inRanges(perl['w']!);
 export const isWord = (c: number | undefined): boolean => c !== undefined && isWordRange(c);
 
 const posix: Readonly<Record<string, Ranges>> = {
-  alnum: span('0-9A-Za-z'), alpha: span('A-Za-z'), ascii: [[0, 127]], blank: span('\t '), cntrl: [[0, 31], [127, 127]],
-  digit: span('0-9'), graph: [[33, 126]], lower: span('a-z'), print: [[32, 126]],
-  punct: [[33, 47], [58, 64], [91, 96], [123, 126]], space: span('\t\n\v\f\r '), upper: span('A-Z'), word: span('0-9A-Za-z_'), xdigit: span('0-9A-Fa-f'),
+  alnum: span('0-9A-Za-z'),
+  alpha: span('A-Za-z'),
+  ascii: [[0, 127]],
+  blank: span('\t '),
+  cntrl: [
+    [0, 31],
+    [127, 127],
+  ],
+  digit: span('0-9'),
+  graph: [[33, 126]],
+  lower: span('a-z'),
+  print: [[32, 126]],
+  punct: [
+    [33, 47],
+    [58, 64],
+    [91, 96],
+    [123, 126],
+  ],
+  space: span('\t\n\v\f\r '),
+  upper: span('A-Z'),
+  word: span('0-9A-Za-z_'),
+  xdigit: span('0-9A-Fa-f'),
 };
 
 /** `alpha` or `^alpha` of `[[:alpha:]]`; undefined for names POSIX does not have. */

@@ -30,12 +30,18 @@ const compile = (pattern: Pattern): readonly Step[] => {
     return step;
   };
   const put = (p: Pattern): void => {
-    if (++parts > mostParts) throw new FlagosError('FLAGOS_E_LIMIT', `the pattern has more than ${mostParts} parts when its repetitions are written out`);
+    if (++parts > mostParts)
+      throw new FlagosError('FLAGOS_E_LIMIT', `the pattern has more than ${mostParts} parts when its repetitions are written out`);
     switch (p.kind) {
-      case 'char': case 'assert': return emit(p);
-      case 'sequence': return p.parts.forEach(put);
-      case 'either': return either(p.options);
-      case 'repeat': return repeat(p.part, p.least, p.most);
+      case 'char':
+      case 'assert':
+        return emit(p);
+      case 'sequence':
+        return p.parts.forEach(put);
+      case 'either':
+        return either(p.options);
+      case 'repeat':
+        return repeat(p.part, p.least, p.most);
     }
   };
   const either = (options: readonly Pattern[]): void => {
@@ -73,12 +79,18 @@ const compile = (pattern: Pattern): readonly Step[] => {
 
 const holds = (that: Assertion, before: number | undefined, after: number | undefined): boolean => {
   switch (that) {
-    case 'textBegin': return before === undefined;
-    case 'textEnd': return after === undefined;
-    case 'lineBegin': return before === undefined || before === 10;
-    case 'lineEnd': return after === undefined || after === 10;
-    case 'wordEdge': return isWord(before) !== isWord(after);
-    case 'noWordEdge': return isWord(before) === isWord(after);
+    case 'textBegin':
+      return before === undefined;
+    case 'textEnd':
+      return after === undefined;
+    case 'lineBegin':
+      return before === undefined || before === 10;
+    case 'lineEnd':
+      return after === undefined || after === 10;
+    case 'wordEdge':
+      return isWord(before) !== isWord(after);
+    case 'noWordEdge':
+      return isWord(before) === isWord(after);
   }
 };
 

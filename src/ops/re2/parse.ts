@@ -15,7 +15,12 @@ export type Pattern =
   | { readonly kind: 'either'; readonly options: readonly Pattern[] }
   | { readonly kind: 'repeat'; readonly part: Pattern; readonly least: number; readonly most: number };
 
-interface Flags { readonly i: boolean; readonly m: boolean; readonly s: boolean; readonly U: boolean }
+interface Flags {
+  readonly i: boolean;
+  readonly m: boolean;
+  readonly s: boolean;
+  readonly U: boolean;
+}
 
 /** RE2's own bounds. */
 const deepest = 1000;
@@ -30,7 +35,11 @@ const copiesOf = (p: Pattern): number => {
   let n = copies.get(p);
   if (n === undefined) {
     if (p.kind === 'repeat') n = copiesOf(p.part) * Math.max(p.most === Infinity ? p.least : p.most, 1);
-    else n = (p.kind === 'sequence' ? p.parts : p.kind === 'either' ? p.options : []).reduce((most, part) => Math.max(most, copiesOf(part)), 1);
+    else
+      n = (p.kind === 'sequence' ? p.parts : p.kind === 'either' ? p.options : []).reduce(
+        (most, part) => Math.max(most, copiesOf(part)),
+        1,
+      );
     copies.set(p, n);
   }
   return n;
@@ -110,7 +119,8 @@ class Parser {
       return undefined;
     }
     const [lo, hi] = [Number(least), most === '' ? Infinity : Number(most)];
-    if (lo > mostRepeats || (hi > mostRepeats && hi !== Infinity) || hi < lo) this.#at.fail(`a repetition outside 0 to ${mostRepeats}, or from more to less,`);
+    if (lo > mostRepeats || (hi > mostRepeats && hi !== Infinity) || hi < lo)
+      this.#at.fail(`a repetition outside 0 to ${mostRepeats}, or from more to less,`);
     return [lo, hi];
   }
 

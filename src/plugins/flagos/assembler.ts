@@ -25,7 +25,14 @@ const assemble: Assemble = async (text) => {
     loading = undefined;
     throw e;
   });
-  const module = wabt.parseWat('kernel.wat', text, { simd: true, sat_float_to_int: true, sign_extension: true, bulk_memory: true, mutable_globals: true, multi_value: true });
+  const module = wabt.parseWat('kernel.wat', text, {
+    simd: true,
+    sat_float_to_int: true,
+    sign_extension: true,
+    bulk_memory: true,
+    mutable_globals: true,
+    multi_value: true,
+  });
   try {
     return module.toBinary({}).buffer;
   } catch (e) {
@@ -41,6 +48,9 @@ export const findAssembler = (): { readonly assemble: Assemble } | { readonly mi
     import.meta.resolve('wabt');
     return { assemble };
   } catch (e) {
-    return { missing: `the package wabt is not installed: ${asError(e).message.split('\n')[0]!}`, hint: 'install the optional dependency wabt' };
+    return {
+      missing: `the package wabt is not installed: ${asError(e).message.split('\n')[0]!}`,
+      hint: 'install the optional dependency wabt',
+    };
   }
 };

@@ -8,7 +8,16 @@ import { Tensor } from '../../core/tensor.ts';
 import { lower } from '../../compiler/lower.ts';
 import type { Buffer, Program } from '../../compiler/loops.ts';
 import type { OpSet } from '../../ops/registry.ts';
-import { supported, type ChipSession, type CostPrior, type Prepared, type Region, type RunValue, type Support, type Variant } from '../contract.ts';
+import {
+  supported,
+  type ChipSession,
+  type CostPrior,
+  type Prepared,
+  type Region,
+  type RunValue,
+  type Support,
+  type Variant,
+} from '../contract.ts';
 import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
@@ -52,7 +61,10 @@ export abstract class CompiledSession implements ChipSession {
   prepare(region: Region): MaybePromise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
-    const program = lower(inputs.map((i) => i.tensor), outputs);
+    const program = lower(
+      inputs.map((i) => i.tensor),
+      outputs,
+    );
     const constants = new Map(inputs.flatMap(({ constant }, i) => (constant ? [[program.inputs[i]!, constant] as const] : [])));
     const made = outputs.map((o) => ({ dims: o.shape, dtype: o.dtype }));
     return chain(this.compile(program, constants), (compiled) => prepared(compiled, inputs, made, contentCheck(this.#ops, region)));
@@ -64,7 +76,9 @@ export abstract class CompiledSession implements ChipSession {
 type InputSource = { readonly constant: Tensor | undefined; readonly position: number };
 
 const prepared = (
-  compiled: CompiledProgram, inputs: readonly InputSource[], made: readonly { dims: readonly number[]; dtype: Tensor['dtype'] }[],
+  compiled: CompiledProgram,
+  inputs: readonly InputSource[],
+  made: readonly { dims: readonly number[]; dtype: Tensor['dtype'] }[],
   check: ((inputs: readonly RunValue[]) => void) | undefined,
 ): Prepared => {
   const from = inputs.map((i) => i.position);

@@ -37,7 +37,19 @@ class PreparedNative implements Prepared {
   readonly #check: ((inputs: readonly RunValue[]) => void) | undefined;
   readonly #outputs: readonly OutputInfo[];
 
-  constructor(toolchain: NativeToolchain, kernel: NativeKernel, parts: { params: readonly number[]; tempBytes: readonly number[]; constants: readonly (Tensor | undefined)[]; inputs: readonly number[]; outputs: readonly OutputInfo[]; work: number; check: ((inputs: readonly RunValue[]) => void) | undefined }) {
+  constructor(
+    toolchain: NativeToolchain,
+    kernel: NativeKernel,
+    parts: {
+      params: readonly number[];
+      tempBytes: readonly number[];
+      constants: readonly (Tensor | undefined)[];
+      inputs: readonly number[];
+      outputs: readonly OutputInfo[];
+      work: number;
+      check: ((inputs: readonly RunValue[]) => void) | undefined;
+    },
+  ) {
     this.#toolchain = toolchain;
     this.#kernel = kernel;
     this.#params = BigInt64Array.from(parts.params, BigInt);
@@ -121,12 +133,18 @@ export class CpuSession implements ChipSession {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const around = { target: this.#toolchain.target, storage: storageType };
-    const program = lower(inputs.map((i) => i.tensor), outputs, (body) => scheduleContractions(body, around), channelsLast);
+    const program = lower(
+      inputs.map((i) => i.tensor),
+      outputs,
+      (body) => scheduleContractions(body, around),
+      channelsLast,
+    );
     const { source, params, tempBytes } = renderC(program);
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
     const kernel = await this.#toolchain.load(source, label);
     return new PreparedNative(this.#toolchain, kernel, {
-      params, tempBytes,
+      params,
+      tempBytes,
       constants: inputs.map((i) => i.constant),
       inputs: inputs.map((i) => i.position),
       outputs: outputs.map((o) => ({ dims: o.shape, dtype: o.dtype })),

@@ -15,7 +15,9 @@ export interface FlagosHost {
 }
 
 /** A chip that was found, and how to open it; or one that is missing. */
-type Found = { readonly chip: Chip; readonly open: () => ChipSession } | { readonly missing: string; readonly reason: string; readonly hint: string };
+type Found =
+  | { readonly chip: Chip; readonly open: () => ChipSession }
+  | { readonly missing: string; readonly reason: string; readonly hint: string };
 
 const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost): Promise<Found> => {
   const native = await facilities.native(host);

@@ -18,14 +18,22 @@ export const supportsNode = (ops: OpSet, node: Node, region: Region): Support =>
   if (!record) return refused('NO_KERNEL', 'there is no record of it');
   if (!record.compute) return refused('NO_KERNEL', 'it is not written as tensor expressions');
   const bound = bindNode(record, node);
-  const args = node.inputs.map((name) => (name === '' ? { type: undefined } : { type: region.types.get(name), value: region.constants.get(name) }));
-  if (usesHost(bound, args.map((a) => a.type), args.map((a) => a.value))) return refused('DTYPE', 'strings and complex numbers are left to the host');
+  const args = node.inputs.map((name) =>
+    name === '' ? { type: undefined } : { type: region.types.get(name), value: region.constants.get(name) },
+  );
+  if (
+    usesHost(
+      bound,
+      args.map((a) => a.type),
+      args.map((a) => a.value),
+    )
+  )
+    return refused('DTYPE', 'strings and complex numbers are left to the host');
   return isConcrete(bound, args) ? supported : refused('SHAPE_UNKNOWN', 'shapes depend on values that are not known yet');
 };
 
 /** Narrow floats are rounded between ops, as they would be in memory. */
-const rounded = (x: TensorExpr): TensorExpr =>
-  isFloat(x.dtype) && dtypeInfo(x.dtype).bits < 32 ? map(x, roundedElement) : x;
+const rounded = (x: TensorExpr): TensorExpr => (isFloat(x.dtype) && dtypeInfo(x.dtype).bits < 32 ? map(x, roundedElement) : x);
 
 export interface RegionExpressions {
   /** One per input of the region and per constant that is read. */
@@ -60,10 +68,16 @@ export const regionExpressions = (ops: OpSet, region: Region): RegionExpressions
     const record = ops.find(node.domain, node.op)!;
     const pruned: Node = { ...node, outputs: node.outputs.map((o) => (wanted.has(o) ? o : '')) };
     const bound: BoundNode = { ...bindNode(record, node), node: pruned };
-    const args = node.inputs.map((name, i) => (record.inputs[Math.min(i, record.inputs.length - 1)]?.role === 'value' ? undefined : valueOf(name)));
+    const args = node.inputs.map((name, i) =>
+      record.inputs[Math.min(i, record.inputs.length - 1)]?.role === 'value' ? undefined : valueOf(name),
+    );
     const known = node.inputs.map((name) => region.constants.get(name));
     // `value` inputs are passed by their contents; the expression needs no buffer for them.
-    const made = expressionsOf(bound, args.map((a, i) => a ?? (known[i] ? new InputTensor(node.inputs[i]!, known[i]!.dtype, known[i]!.dims, known[i]) : undefined)), known);
+    const made = expressionsOf(
+      bound,
+      args.map((a, i) => a ?? (known[i] ? new InputTensor(node.inputs[i]!, known[i]!.dtype, known[i]!.dims, known[i]) : undefined)),
+      known,
+    );
     made.forEach((x, i) => x && values.set(node.outputs[i]!, region.nodes.length > 1 ? rounded(x) : x));
   }
   return { inputs, outputs: region.outputs.map((o) => values.get(o.name)!) };

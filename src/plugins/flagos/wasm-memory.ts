@@ -81,6 +81,8 @@ export class WasmMemory {
         if (!(e instanceof RangeError)) throw e;
       }
     }
-    throw new FlagosError('FLAGOS_E_LIMIT', `WebAssembly memory cannot grow to ${end} bytes`, { hint: 'it ends at 4 GiB; another chip has no such limit' });
+    throw new FlagosError('FLAGOS_E_LIMIT', `WebAssembly memory cannot grow to ${end} bytes`, {
+      hint: 'it ends at 4 GiB; another chip has no such limit',
+    });
   }
 }

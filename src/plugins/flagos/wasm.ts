@@ -105,7 +105,8 @@ class WasmKernel implements CompiledProgram {
       this.#tables = this.#take(written.tableBytes);
       const kept = this.#take(written.kept.bytes);
       for (const [b, offset] of written.kept.offsets) this.#places.set(b, { scratch: false, offset: kept + offset });
-      for (const [b, tensor] of constants) if (!written.onceInputs.has(b)) this.#places.set(b, { scratch: false, offset: this.#take(tensor.byteLength) });
+      for (const [b, tensor] of constants)
+        if (!written.onceInputs.has(b)) this.#places.set(b, { scratch: false, offset: this.#take(tensor.byteLength) });
       this.#bind();
       for (const [b, tensor] of constants) this.#copyIn(b, tensor.data as NumericData);
       if (written.hasOnce) instance.exports['once']!(this.#tables);

@@ -17,15 +17,23 @@ const isGradient = (node: Node): boolean => node.op === 'Gradient' && node.domai
 /** The nodes among `nodes`, in order, that make `wanted` out of `given` and constants. */
 const between = (nodes: readonly Node[], wanted: string, given: ReadonlySet<string>): Node[] => {
   const open = new Set([wanted]);
-  return nodes.toReversed().filter((node) => {
-    if (!node.outputs.some((name) => name !== '' && open.has(name) && !given.has(name))) return false;
-    for (const name of node.inputs) open.add(name);
-    return true;
-  }).toReversed();
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      if (!node.outputs.some((name) => name !== '' && open.has(name) && !given.has(name))) return false;
+      for (const name of node.inputs) open.add(name);
+      return true;
+    })
+    .toReversed();
 };
 
 /** What the writing out of one Gradient node works with, and the nodes it makes. */
-interface Work { readonly gradient: Node; readonly u: Rewriter; readonly names: Names; readonly made: Node[] }
+interface Work {
+  readonly gradient: Node;
+  readonly u: Rewriter;
+  readonly names: Names;
+  readonly made: Node[];
+}
 
 /** Nodes in which given values stand for others; those that nothing changes are used as they are and not among `made`. */
 const substitute = (nodes: readonly Node[], values: Map<string, string>, { gradient, u, names, made }: Work): Node[] =>
@@ -54,7 +62,9 @@ const accumulate = (nodes: readonly Node[], y: string, xs: readonly string[], { 
   };
   const list: Step['list'] = (values) => u.int64s(gradient, values, 'list');
   const none: Step['none'] = (what) => {
-    throw new FlagosError('FLAGOS_E_MODEL_UNSUPPORTED', `no gradient is known for ${what}`, { trace: { node: gradient.name, op: gradient.op } });
+    throw new FlagosError('FLAGOS_E_MODEL_UNSUPPORTED', `no gradient is known for ${what}`, {
+      trace: { node: gradient.name, op: gradient.op },
+    });
   };
   const active = new Set(xs);
   for (const node of nodes) if (node.inputs.some((name) => active.has(name))) for (const name of node.outputs) active.add(name);
@@ -82,7 +92,8 @@ const expand = (gradient: Node, before: readonly Node[], u: Rewriter, names: Nam
   const xs = u.strings(gradient, 'xs') ?? u.invalid("attribute 'xs' is missing");
   const y = u.string(gradient, 'y') ?? u.invalid("attribute 'y' is missing");
   const given = [...xs, ...(u.strings(gradient, 'zs') ?? [])];
-  if (gradient.inputs.length !== given.length) u.invalid(`Gradient has ${gradient.inputs.length} inputs for the ${given.length} values that xs and zs name`);
+  if (gradient.inputs.length !== given.length)
+    u.invalid(`Gradient has ${gradient.inputs.length} inputs for the ${given.length} values that xs and zs name`);
   const work: Work = { gradient, u, names, made: [] };
   const values = new Map(given.map((name, i) => [name, gradient.inputs[i]!]));
   const forward = between(before, y, new Set(given));

@@ -34,9 +34,14 @@ const summed = (s: Step, gradient: string, value: string): string => {
 };
 
 /** An op of one argument: its gradient times a factor made of the argument and the result. */
-const times = (factor: (s: Step) => string): Rule => (s) => [() => s.op('Mul', [s.g, factor(s)])];
+const times =
+  (factor: (s: Step) => string): Rule =>
+  (s) => [() => s.op('Mul', [s.g, factor(s)])];
 /** An op of broadcast arguments, by the gradient before summing of each. */
-const broadcast = (...parts: readonly ((s: Step) => string)[]): Rule => (s) => parts.map((part, i) => () => summed(s, part(s), s.x(i)));
+const broadcast =
+  (...parts: readonly ((s: Step) => string)[]): Rule =>
+  (s) =>
+    parts.map((part, i) => () => summed(s, part(s), s.x(i)));
 /** An op that only moves elements to another shape. */
 const reshaped: Rule = (s) => [() => s.op('Reshape', [s.g, s.op('Shape', [s.x(0)])])];
 
@@ -57,12 +62,28 @@ export const rules: Readonly<Record<string, Rule>> = {
   Identity: (s) => [() => s.g],
   Cast: (s) => [() => s.op('CastLike', [s.g, s.x(0)])],
   CastLike: (s) => [() => s.op('CastLike', [s.g, s.x(0)]), undefined],
-  Add: broadcast((s) => s.g, (s) => s.g),
-  Sub: broadcast((s) => s.g, (s) => s.op('Neg', [s.g])),
-  Mul: broadcast((s) => s.op('Mul', [s.g, s.x(1)]), (s) => s.op('Mul', [s.g, s.x(0)])),
-  Div: broadcast((s) => s.op('Div', [s.g, s.x(1)]), (s) => s.op('Neg', [s.op('Div', [s.op('Mul', [s.g, s.y]), s.x(1)])])),
+  Add: broadcast(
+    (s) => s.g,
+    (s) => s.g,
+  ),
+  Sub: broadcast(
+    (s) => s.g,
+    (s) => s.op('Neg', [s.g]),
+  ),
+  Mul: broadcast(
+    (s) => s.op('Mul', [s.g, s.x(1)]),
+    (s) => s.op('Mul', [s.g, s.x(0)]),
+  ),
+  Div: broadcast(
+    (s) => s.op('Div', [s.g, s.x(1)]),
+    (s) => s.op('Neg', [s.op('Div', [s.op('Mul', [s.g, s.y]), s.x(1)])]),
+  ),
   Pow: broadcast(
-    (s) => s.op('Mul', [s.g, s.op('Mul', [s.op('Pow', [s.x(0), s.op('Sub', [s.x(1), s.scalar(1, s.x(1))])]), s.op('CastLike', [s.x(1), s.x(0)])])]),
+    (s) =>
+      s.op('Mul', [
+        s.g,
+        s.op('Mul', [s.op('Pow', [s.x(0), s.op('Sub', [s.x(1), s.scalar(1, s.x(1))])]), s.op('CastLike', [s.x(1), s.x(0)])]),
+      ]),
     (s) => s.op('CastLike', [s.op('Mul', [s.g, s.op('Mul', [s.y, s.op('Log', [s.x(0)])])]), s.x(1)]),
   ),
   Sum: (s) => s.node.inputs.map((_, i) => () => summed(s, s.g, s.x(i))),
@@ -93,10 +114,15 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   // Only as gradients of MatMul use it.
   Einsum: (s) => [s.node.attrs['equation']?.value === swapped ? () => swapLast(s, s.g) : s.none('Einsum of other equations')],
-  MatMul: broadcast((s) => s.op('MatMul', [s.g, swapLast(s, s.x(1))]), (s) => s.op('MatMul', [swapLast(s, s.x(0)), s.g])),
+  MatMul: broadcast(
+    (s) => s.op('MatMul', [s.g, swapLast(s, s.x(1))]),
+    (s) => s.op('MatMul', [swapLast(s, s.x(0)), s.g]),
+  ),
   ReduceSum: (s) => [() => spread(s)],
-  ReduceMean: (s) => [() => {
-    const count = s.op('Div', [s.op('Size', [s.x(0)]), s.op('Size', [s.y])]);
-    return s.op('Div', [spread(s), s.op('CastLike', [count, s.g])]);
-  }],
+  ReduceMean: (s) => [
+    () => {
+      const count = s.op('Div', [s.op('Size', [s.x(0)]), s.op('Size', [s.y])]);
+      return s.op('Div', [spread(s), s.op('CastLike', [count, s.g])]);
+    },
+  ],
 };

@@ -14,7 +14,7 @@ const mostScans = 500;
 const readStream = (b: Uint8Array): State => {
   const state = newState();
   let scans = 0;
-  for (let at = 2; ; ) {
+  for (let at = 2; ;) {
     // Between segments there may be fill bytes 0xFF.
     if (byteAt(b, at) !== 0xff) throw new BrokenImage('a marker is missing');
     while (byteAt(b, at) === 0xff) at++;
@@ -91,7 +91,8 @@ export const decodeJpeg = (bytes: Uint8Array): Pixels => {
   const { frame } = state;
   if (!frame) throw new BrokenImage('no frame');
   const { width, height, components } = frame;
-  if (components.some((c) => frame.h % c.h !== 0 || frame.v % c.v !== 0)) throw unsupported('a JPEG image whose sampling factors do not divide each other');
+  if (components.some((c) => frame.h % c.h !== 0 || frame.v % c.v !== 0))
+    throw unsupported('a JPEG image whose sampling factors do not divide each other');
   const planes = components.map((c) => upsample(planeOf(c, state), frame.h / c.h, frame.v / c.v));
   const colours = coloursOf(frame, state);
   const channels = colours === 'grey' ? 1 : 3;

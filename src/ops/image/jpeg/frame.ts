@@ -45,7 +45,15 @@ export interface State {
   frame: Frame | undefined;
 }
 
-export const newState = (): State => ({ quantizers: [], dc: [], ac: [], restartInterval: 0, adobe: undefined, jfif: false, frame: undefined });
+export const newState = (): State => ({
+  quantizers: [],
+  dc: [],
+  ac: [],
+  restartInterval: 0,
+  adobe: undefined,
+  jfif: false,
+  frame: undefined,
+});
 
 /** Natural position of the k-th coefficient in zig-zag order: the diagonals, walked up and down in turn. */
 export const zigzag: Uint8Array = (() => {
@@ -60,7 +68,7 @@ export const zigzag: Uint8Array = (() => {
 const u16 = (b: Uint8Array, at: number): number => (byteAt(b, at) << 8) | byteAt(b, at + 1);
 
 const readQuantizers = (b: Uint8Array, start: number, end: number, state: State): void => {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const [wide, number] = [byteAt(b, at) >> 4, byteAt(b, at) & 15];
     at++;
     const table = new Uint16Array(64);
@@ -70,7 +78,7 @@ const readQuantizers = (b: Uint8Array, start: number, end: number, state: State)
 };
 
 const readHuffmanTables = (b: Uint8Array, start: number, end: number, state: State): void => {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const [kind, number] = [byteAt(b, at) >> 4, byteAt(b, at) & 15];
     const counts = Array.from({ length: 16 }, (_, i) => byteAt(b, at + 1 + i));
     const total = counts.reduce((x, y) => x + y, 0);
@@ -93,13 +101,23 @@ const readFrame = (b: Uint8Array, start: number, progressive: boolean): Frame =>
   if (specs.some(({ h, v }) => h < 1 || h > 4 || v < 1 || v > 4)) throw new BrokenImage('a sampling factor outside 1 to 4');
   const [h, v] = [Math.max(...specs.map((s) => s.h)), Math.max(...specs.map((s) => s.v))];
   // Every block of 64 samples takes at least one bit.
-  checkCompression(specs.reduce((n, s) => n + Math.ceil((width * s.h) / h) * Math.ceil((height * s.v) / v), 0), b.length, 512);
+  checkCompression(
+    specs.reduce((n, s) => n + Math.ceil((width * s.h) / h) * Math.ceil((height * s.v) / v), 0),
+    b.length,
+    512,
+  );
   const [unitsWide, unitsHigh] = [Math.ceil(width / (8 * h)), Math.ceil(height / (8 * v))];
   const components = specs.map((s): Component => {
     const [w, hh] = [Math.ceil((width * s.h) / h), Math.ceil((height * s.v) / v)];
     const [storedWide, storedHigh] = [unitsWide * s.h, unitsHigh * s.v];
     return {
-      ...s, width: w, height: hh, blocksWide: Math.ceil(w / 8), blocksHigh: Math.ceil(hh / 8), storedWide, storedHigh,
+      ...s,
+      width: w,
+      height: hh,
+      blocksWide: Math.ceil(w / 8),
+      blocksHigh: Math.ceil(hh / 8),
+      storedWide,
+      storedHigh,
       coefficients: new Int16Array(storedWide * storedHigh * 64),
     };
   });
@@ -111,12 +129,16 @@ const nameAt = (b: Uint8Array, start: number, length: number): string => String.
 /** Reads one segment other than a scan; `marker` is its second byte, its data lies from `start` to `end`. @throws BrokenImage, FLAGOS_E_UNSUPPORTED */
 export const readSegment = (b: Uint8Array, marker: number, start: number, end: number, state: State): void => {
   switch (marker) {
-    case 0xc0: case 0xc1: case 0xc2:
+    case 0xc0:
+    case 0xc1:
+    case 0xc2:
       if (state.frame) throw new BrokenImage('two frames');
       state.frame = readFrame(b, start, marker === 0xc2);
       return;
-    case 0xc4: return readHuffmanTables(b, start, end, state);
-    case 0xdb: return readQuantizers(b, start, end, state);
+    case 0xc4:
+      return readHuffmanTables(b, start, end, state);
+    case 0xdb:
+      return readQuantizers(b, start, end, state);
     case 0xdd:
       state.restartInterval = u16(b, start);
       return;
@@ -127,6 +149,7 @@ export const readSegment = (b: Uint8Array, marker: number, start: number, end: n
       if (nameAt(b, start, 5) === 'Adobe' && end - start >= 12) state.adobe = byteAt(b, start + 11);
       return;
     default:
-      if (marker >= 0xc3 && marker <= 0xcf && marker !== 0xc8 && marker !== 0xcc) throw unsupported(`JPEG of process ${marker - 0xc0} (lossless, hierarchical or arithmetic)`);
+      if (marker >= 0xc3 && marker <= 0xcf && marker !== 0xc8 && marker !== 0xcc)
+        throw unsupported(`JPEG of process ${marker - 0xc0} (lossless, hierarchical or arithmetic)`);
   }
 };

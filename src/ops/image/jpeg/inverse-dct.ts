@@ -53,7 +53,14 @@ const transform = (from: Int32Array, at: number, step: number, shift: number): v
 };
 
 /** One block: 64 coefficients times the quantizer, to samples 0 … 255 at `to[start + row·stride + column]`. */
-export const inverseDct = (coefficients: Int16Array, at: number, quantizer: Uint16Array, to: Uint8Array, start: number, stride: number): void => {
+export const inverseDct = (
+  coefficients: Int16Array,
+  at: number,
+  quantizer: Uint16Array,
+  to: Uint8Array,
+  start: number,
+  stride: number,
+): void => {
   for (let i = 0; i < 64; i++) work[i] = coefficients[at + i]! * quantizer[i]!;
   for (let column = 0; column < 8; column++) transform(work, column, 8, fractionBits - betweenBits);
   // The two-dimensional transform is scaled by 8, so three more bits go.

@@ -14,7 +14,12 @@ interface Coder {
 }
 
 /** Band of frequencies `first` … `last`, and bit positions: values so far known down to bit `high`, now down to `low`. */
-interface Pass { readonly first: number; readonly last: number; readonly high: number; readonly low: number }
+interface Pass {
+  readonly first: number;
+  readonly last: number;
+  readonly high: number;
+  readonly low: number;
+}
 
 const need = (table: HuffmanTable | undefined): HuffmanTable => {
   if (!table) throw new BrokenImage('a scan names a Huffman table that is not there');
@@ -133,7 +138,12 @@ const readHeader = (b: Uint8Array, start: number, frame: Frame, state: State): {
   });
   const at = start + 1 + 2 * count;
   const pass = { first: byteAt(b, at), last: byteAt(b, at + 1), high: byteAt(b, at + 2) >> 4, low: byteAt(b, at + 2) & 15 };
-  if (count < 1 || count > 4 || (frame.progressive && (pass.last > 63 || pass.first > pass.last || pass.low > 13 || (pass.first > 0 && count > 1)))) throw new BrokenImage('a scan that makes no sense');
+  if (
+    count < 1 ||
+    count > 4 ||
+    (frame.progressive && (pass.last > 63 || pass.first > pass.last || pass.low > 13 || (pass.first > 0 && count > 1)))
+  )
+    throw new BrokenImage('a scan that makes no sense');
   return { coders, pass };
 };
 

@@ -23,7 +23,10 @@ export class BitStream {
 }
 
 /** Symbols in the order of their codes, and for each length of code the first one and how many there are. */
-export interface PrefixCode { readonly counts: Uint16Array; readonly symbols: Uint16Array }
+export interface PrefixCode {
+  readonly counts: Uint16Array;
+  readonly symbols: Uint16Array;
+}
 
 const longest = 15;
 
@@ -31,7 +34,12 @@ const longest = 15;
 const codeOf = (lengths: readonly number[]): PrefixCode => {
   const counts = new Uint16Array(longest + 1);
   for (const length of lengths) if (length > 0) counts[length]!++;
-  const symbols = Uint16Array.from(lengths.flatMap((length, symbol) => (length > 0 ? [{ length, symbol }] : [])).toSorted((a, b) => a.length - b.length || a.symbol - b.symbol), (s) => s.symbol);
+  const symbols = Uint16Array.from(
+    lengths
+      .flatMap((length, symbol) => (length > 0 ? [{ length, symbol }] : []))
+      .toSorted((a, b) => a.length - b.length || a.symbol - b.symbol),
+    (s) => s.symbol,
+  );
   let used = 0;
   for (let length = 1; length <= longest; length++) used += counts[length]! * 2 ** (longest - length);
   // A single symbol takes no bits, whatever its length says.

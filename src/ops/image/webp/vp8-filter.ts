@@ -81,19 +81,24 @@ const filterEdgeSimply = (d: Uint8Array, at: number, step: number, along: number
 export const filterFrame = (header: Header, rows: readonly (readonly Macroblock[])[], planes: readonly Plane[]): void => {
   const edge = header.simpleFilter ? filterEdgeSimply : filterEdge;
   const filtered = header.simpleFilter ? planes.slice(0, 1) : planes;
-  rows.forEach((row, y) => row.forEach((block, x) => {
-    const level = header.segments[block.segment]!.filter[block.luma === undefined ? 1 : 0];
-    if (level === 0) return;
-    const strength = strengthOf(level, header.sharpness);
-    const inside = block.luma === undefined || block.coefficients !== undefined;
-    filtered.forEach(({ data, stride }, i) => {
-      const size = i === 0 ? 16 : 8;
-      const start = (y * size + 1) * stride + x * size + 1;
-      // First the edges that go down, then those that go across.
-      for (const [step, along, first] of [[1, stride, x === 0], [stride, 1, y === 0]] as const) {
-        if (!first) edge(data, start, step, along, size, strength, true);
-        if (inside) for (let k = 4; k < size; k += 4) edge(data, start + k * step, step, along, size, strength, false);
-      }
-    });
-  }));
+  rows.forEach((row, y) =>
+    row.forEach((block, x) => {
+      const level = header.segments[block.segment]!.filter[block.luma === undefined ? 1 : 0];
+      if (level === 0) return;
+      const strength = strengthOf(level, header.sharpness);
+      const inside = block.luma === undefined || block.coefficients !== undefined;
+      filtered.forEach(({ data, stride }, i) => {
+        const size = i === 0 ? 16 : 8;
+        const start = (y * size + 1) * stride + x * size + 1;
+        // First the edges that go down, then those that go across.
+        for (const [step, along, first] of [
+          [1, stride, x === 0],
+          [stride, 1, y === 0],
+        ] as const) {
+          if (!first) edge(data, start, step, along, size, strength, true);
+          if (inside) for (let k = 4; k < size; k += 4) edge(data, start + k * step, step, along, size, strength, false);
+        }
+      });
+    }),
+  );
 };

@@ -34,7 +34,12 @@ export interface Header {
 const clamp = (x: number, most: number): number => Math.min(Math.max(x, 0), most);
 const four = [0, 1, 2, 3];
 
-interface SegmentHeader { readonly absolute: boolean; readonly quantizers: readonly number[]; readonly filters: readonly number[]; readonly bits: readonly number[] | undefined }
+interface SegmentHeader {
+  readonly absolute: boolean;
+  readonly quantizers: readonly number[];
+  readonly filters: readonly number[];
+  readonly bits: readonly number[] | undefined;
+}
 
 const readSegments = (r: BoolReader): SegmentHeader | undefined => {
   if (!r.flag()) return undefined;
@@ -46,7 +51,12 @@ const readSegments = (r: BoolReader): SegmentHeader | undefined => {
   return { absolute, quantizers, filters, bits: hasMap ? [0, 1, 2].map(() => (r.flag() ? r.number(8) : 255)) : undefined };
 };
 
-interface FilterHeader { readonly simple: boolean; readonly level: number; readonly sharpness: number; readonly deltas: readonly [frame: number, sub: number] }
+interface FilterHeader {
+  readonly simple: boolean;
+  readonly level: number;
+  readonly sharpness: number;
+  readonly deltas: readonly [frame: number, sub: number];
+}
 
 const readFilter = (r: BoolReader): FilterHeader => {
   const [simple, level, sharpness] = [r.flag(), r.number(6), r.number(3)];
@@ -59,7 +69,8 @@ const readFilter = (r: BoolReader): FilterHeader => {
 const readPartitions = (bytes: Uint8Array, count: number): BoolReader[] => {
   let start = 3 * (count - 1);
   return Array.from({ length: count }, (_, i) => {
-    const size = i === count - 1 ? bytes.length - start : byteAt(bytes, 3 * i) | (byteAt(bytes, 3 * i + 1) << 8) | (byteAt(bytes, 3 * i + 2) << 16);
+    const size =
+      i === count - 1 ? bytes.length - start : byteAt(bytes, 3 * i) | (byteAt(bytes, 3 * i + 1) << 8) | (byteAt(bytes, 3 * i + 2) << 16);
     start += size;
     return new BoolReader(bytes.subarray(start - size, start));
   });
@@ -106,7 +117,15 @@ export const readHeader = (b: Uint8Array): Header => {
     return clamp(base + filter.deltas[0] + (sub ? filter.deltas[1] : 0), 63);
   };
   return {
-    width, height, modes: r, partitions, tokens, unskipped, simpleFilter: filter.simple, sharpness: filter.sharpness, segmentBits: segments?.bits,
+    width,
+    height,
+    modes: r,
+    partitions,
+    tokens,
+    unskipped,
+    simpleFilter: filter.simple,
+    sharpness: filter.sharpness,
+    segmentBits: segments?.bits,
     segments: steps.map((s, i) => ({ ...s, filter: [levelOf(i, false), levelOf(i, true)] })),
   };
 };

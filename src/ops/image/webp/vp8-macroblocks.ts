@@ -4,7 +4,18 @@ import type { Header, Steps } from './vp8-header.ts';
 import { subBlockModes } from './vp8-tables.ts';
 
 /** How samples are predicted. The first four are for whole macroblocks and chroma too. */
-export const mode = { dc: 0, trueMotion: 1, vertical: 2, horizontal: 3, rightDown: 4, verticalRight: 5, leftDown: 6, verticalLeft: 7, horizontalDown: 8, horizontalUp: 9 } as const;
+export const mode = {
+  dc: 0,
+  trueMotion: 1,
+  vertical: 2,
+  horizontal: 3,
+  rightDown: 4,
+  verticalRight: 5,
+  leftDown: 6,
+  verticalLeft: 7,
+  horizontalDown: 8,
+  horizontalUp: 9,
+} as const;
 
 export interface Macroblock {
   readonly segment: number;
@@ -42,8 +53,12 @@ const zigzag = [0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15];
 const bands = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0];
 /** Probabilities of the extra bits of large values, and the least value of each category. */
 const categories: readonly { readonly least: number; readonly bits: readonly number[] }[] = [
-  { least: 5, bits: [159] }, { least: 7, bits: [165, 145] }, { least: 11, bits: [173, 148, 140] }, { least: 19, bits: [176, 155, 140, 135] },
-  { least: 35, bits: [180, 157, 141, 134, 130] }, { least: 67, bits: [254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129] },
+  { least: 5, bits: [159] },
+  { least: 7, bits: [165, 145] },
+  { least: 11, bits: [173, 148, 140] },
+  { least: 19, bits: [176, 155, 140, 135] },
+  { least: 35, bits: [180, 157, 141, 134, 130] },
+  { least: 67, bits: [254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129] },
 ];
 
 const readLarge = (r: BoolReader, p: Uint8Array, at: number): number => {
@@ -54,7 +69,16 @@ const readLarge = (r: BoolReader, p: Uint8Array, at: number): number => {
 };
 
 /** One block from place `first` on, of a kind, after `context` neighbours that are not empty; how far it reaches. */
-const readBlock = (r: BoolReader, tokens: Uint8Array, kind: number, context: number, [dc, ac]: Steps, first: number, out: Int16Array, start: number): number => {
+const readBlock = (
+  r: BoolReader,
+  tokens: Uint8Array,
+  kind: number,
+  context: number,
+  [dc, ac]: Steps,
+  first: number,
+  out: Int16Array,
+  start: number,
+): number => {
   const place = (n: number, c: number): number => ((kind * 8 + bands[n]!) * 3 + c) * 11;
   let at = place(first, context);
   for (let n = first; n < 16; n++) {

@@ -8,7 +8,10 @@ import { mode } from './vp8-macroblocks.ts';
 export class Plane {
   readonly data: Uint8Array;
   readonly stride: number;
-  constructor(readonly width: number, readonly height: number) {
+  constructor(
+    readonly width: number,
+    readonly height: number,
+  ) {
     this.stride = width + 1;
     this.data = new Uint8Array(this.stride * (height + 1)).fill(127, 0, this.stride);
     for (let y = 0; y < height; y++) this.data[this.at(-1, y)] = 129;
@@ -38,7 +41,8 @@ export const predictSquare = (p: Plane, x0: number, y0: number, size: number, wh
     const left = data[p.at(x0 - 1, y0 + y)]!;
     for (let x = 0; x < size; x++) {
       const above = data[p.at(x0 + x, y0 - 1)]!;
-      data[p.at(x0 + x, y0 + y)] = which === mode.dc ? mean : which === mode.vertical ? above : which === mode.horizontal ? left : clamp(left + above - corner);
+      data[p.at(x0 + x, y0 + y)] =
+        which === mode.dc ? mean : which === mode.vertical ? above : which === mode.horizontal ? left : clamp(left + above - corner);
     }
   }
 };
@@ -51,11 +55,16 @@ const predictSample = (e: readonly number[], which: number, x: number, y: number
   const two = (i: number): number => (e[i]! + e[i + 1]! + 1) >> 1;
   const three = (i: number): number => (e[Math.max(i - 1, 0)]! + 2 * e[i]! + e[Math.min(i + 1, 12)]! + 2) >> 2;
   switch (which) {
-    case mode.trueMotion: return clamp(e[3 - y]! + e[5 + x]! - e[4]!);
-    case mode.vertical: return three(5 + x);
-    case mode.horizontal: return three(3 - y);
-    case mode.rightDown: return three(4 + x - y);
-    case mode.leftDown: return three(6 + x + y);
+    case mode.trueMotion:
+      return clamp(e[3 - y]! + e[5 + x]! - e[4]!);
+    case mode.vertical:
+      return three(5 + x);
+    case mode.horizontal:
+      return three(3 - y);
+    case mode.rightDown:
+      return three(4 + x - y);
+    case mode.leftDown:
+      return three(6 + x + y);
     case mode.verticalRight: {
       const i = 2 * x - y;
       if (i < -1) return three(5 + i);
@@ -87,7 +96,8 @@ export const predictSub = (p: Plane, x0: number, y0: number, which: number, righ
   for (let x = 0; x < 4; x++) e.push(data[p.at(x0 + x, y0 - 1)]!);
   e.push(...right);
   const mean = (e[0]! + e[1]! + e[2]! + e[3]! + e[5]! + e[6]! + e[7]! + e[8]! + 4) >> 3;
-  for (let y = 0; y < 4; y++) for (let x = 0; x < 4; x++) data[p.at(x0 + x, y0 + y)] = which === mode.dc ? mean : predictSample(e, which, x, y);
+  for (let y = 0; y < 4; y++)
+    for (let x = 0; x < 4; x++) data[p.at(x0 + x, y0 + y)] = which === mode.dc ? mean : predictSample(e, which, x, y);
 };
 
 // √2·cos(π/8) and √2·sin(π/8) in 16-bit fixed point; the first is above 1, so its whole part is added.

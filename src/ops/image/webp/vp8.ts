@@ -24,7 +24,8 @@ const reconstruct = (block: Macroblock, x: number, y: number, [luma, u, v]: read
   }
   [u, v].forEach((plane, k) => {
     predictSquare(plane, x * 8, y * 8, 8, block.chroma);
-    if (coefficients) for (let i = 0; i < 4; i++) addResidue(plane, x * 8 + (i % 2) * 4, y * 8 + (i >> 1) * 4, coefficients, (16 + k * 4 + i) * 16);
+    if (coefficients)
+      for (let i = 0; i < 4; i++) addResidue(plane, x * 8 + (i % 2) * 4, y * 8 + (i >> 1) * 4, coefficients, (16 + k * 4 + i) * 16);
   });
 };
 
@@ -37,7 +38,8 @@ const upsampled = (p: Plane, width: number, height: number): Uint8Array => {
     const [near, far] = [y >> 1, other(y, lastY)];
     for (let x = 0; x < width; x++) {
       const [a, b] = [x >> 1, other(x, lastX)];
-      out[y * width + x] = (9 * p.data[p.at(a, near)]! + 3 * p.data[p.at(b, near)]! + 3 * p.data[p.at(a, far)]! + p.data[p.at(b, far)]! + 8) >> 4;
+      out[y * width + x] =
+        (9 * p.data[p.at(a, near)]! + 3 * p.data[p.at(b, near)]! + 3 * p.data[p.at(a, far)]! + p.data[p.at(b, far)]! + 8) >> 4;
     }
   }
   return out;
@@ -52,7 +54,11 @@ export const decodeVp8 = (bytes: Uint8Array): Pixels => {
   const header = readHeader(bytes);
   const { width, height } = header;
   const [columns, rowCount] = [Math.ceil(width / 16), Math.ceil(height / 16)];
-  const planes = [new Plane(columns * 16, rowCount * 16), new Plane(columns * 8, rowCount * 8), new Plane(columns * 8, rowCount * 8)] as const;
+  const planes = [
+    new Plane(columns * 16, rowCount * 16),
+    new Plane(columns * 8, rowCount * 8),
+    new Plane(columns * 8, rowCount * 8),
+  ] as const;
   const reader = new MacroblockReader(header, columns);
   const rows: Macroblock[][] = [];
   for (let y = 0; y < rowCount; y++) {

@@ -3,11 +3,18 @@
 /** `width` is that of the image after it is undone; `image` holds what it needs by tiles of `2 ** bits`, or the colours of a table. */
 export type Transform =
   | { readonly kind: 'green'; readonly width: number }
-  | { readonly kind: 'predict' | 'colour'; readonly width: number; readonly bits: number; readonly tiles: number; readonly image: Uint32Array }
+  | {
+      readonly kind: 'predict' | 'colour';
+      readonly width: number;
+      readonly bits: number;
+      readonly tiles: number;
+      readonly image: Uint32Array;
+    }
   | { readonly kind: 'table'; readonly width: number; readonly bits: number; readonly image: Uint32Array };
 
 /** Adds pixels part by part, each modulo 256. */
-const add = (a: number, b: number): number => ((((a & 0xff00ff00) >>> 0) + ((b & 0xff00ff00) >>> 0)) & 0xff00ff00) | (((a & 0xff00ff) + (b & 0xff00ff)) & 0xff00ff);
+const add = (a: number, b: number): number =>
+  ((((a & 0xff00ff00) >>> 0) + ((b & 0xff00ff00) >>> 0)) & 0xff00ff00) | (((a & 0xff00ff) + (b & 0xff00ff)) & 0xff00ff);
 /** Mean of pixels part by part, rounded down. */
 const mean = (a: number, b: number): number => (((a ^ b) & 0xfefefefe) >>> 1) + (a & b);
 
@@ -26,8 +33,16 @@ const black = 0xff000000;
 type Predict = (left: number, above: number, corner: number, right: number) => number;
 /** Predictions by number; 14 and 15 are not used and stand for black. */
 const predictions: readonly Predict[] = [
-  () => black, (l) => l, (_, a) => a, (_l, _a, _c, r) => r, (_, _a, c) => c,
-  (l, a, _, r) => mean(mean(l, r), a), (l, _, c) => mean(l, c), (l, a) => mean(l, a), (_, a, c) => mean(c, a), (_, a, _c, r) => mean(a, r),
+  () => black,
+  (l) => l,
+  (_, a) => a,
+  (_l, _a, _c, r) => r,
+  (_, _a, c) => c,
+  (l, a, _, r) => mean(mean(l, r), a),
+  (l, _, c) => mean(l, c),
+  (l, a) => mean(l, a),
+  (_, a, c) => mean(c, a),
+  (_, a, _c, r) => mean(a, r),
   (l, a, c, r) => mean(mean(l, c), mean(a, r)),
   nearer,
   (l, a, c) => byPart((s) => part(l, s) + part(a, s) - part(c, s)),
@@ -35,7 +50,8 @@ const predictions: readonly Predict[] = [
     const m = mean(l, a);
     return byPart((s) => part(m, s) + Math.trunc((part(m, s) - part(c, s)) / 2));
   },
-  () => black, () => black,
+  () => black,
+  () => black,
 ];
 
 const undoPrediction = (image: Uint32Array, width: number, height: number, modeAt: (x: number, y: number) => number): Uint32Array => {
@@ -44,7 +60,14 @@ const undoPrediction = (image: Uint32Array, width: number, height: number, modeA
       const at = y * width + x;
       const [left, above] = [image[at - 1]!, image[at - width]!];
       // To the right of the last pixel of the row above stands the first one of this row.
-      const predicted = at === 0 ? black : y === 0 ? left : x === 0 ? above : predictions[modeAt(x, y)]!(left, above, image[at - width - 1]!, image[at - width + 1]!);
+      const predicted =
+        at === 0
+          ? black
+          : y === 0
+            ? left
+            : x === 0
+              ? above
+              : predictions[modeAt(x, y)]!(left, above, image[at - width - 1]!, image[at - width + 1]!);
       image[at] = add(image[at]!, predicted);
     }
   }
@@ -63,7 +86,11 @@ const undoColour = (argb: number, factors: number): number => {
 };
 
 /** Colours by index, several indices a pixel (in green, the lowest bits first) where the table is small. An index outside is transparent black. */
-const undoTable = (image: Uint32Array, height: number, { width, bits, image: differences }: Extract<Transform, { kind: 'table' }>): Uint32Array => {
+const undoTable = (
+  image: Uint32Array,
+  height: number,
+  { width, bits, image: differences }: Extract<Transform, { kind: 'table' }>,
+): Uint32Array => {
   const colours = new Uint32Array(differences.length);
   differences.forEach((d, i) => (colours[i] = i === 0 ? d : add(colours[i - 1]!, d)));
   const [perPixel, each] = [2 ** bits, 8 >> bits];

@@ -47,7 +47,13 @@ const readCodes = (b: BitStream, width: number, height: number, parts: boolean):
   const count = map ? map.image.reduce((most, v) => Math.max(most, groupAt(v)), 0) + 1 : 1;
   if (count > mostGroups) throw new BrokenImage('too many groups of codes');
   const sizes = [firstCached + (cacheBits ? 2 ** cacheBits : 0), 256, 256, 256, 40] as const;
-  const groups = Array.from({ length: count }, (): Group => [readCode(b, sizes[0]), readCode(b, sizes[1]), readCode(b, sizes[2]), readCode(b, sizes[3]), readCode(b, sizes[4])]);
+  const groups = Array.from({ length: count }, (): Group => [
+    readCode(b, sizes[0]),
+    readCode(b, sizes[1]),
+    readCode(b, sizes[2]),
+    readCode(b, sizes[3]),
+    readCode(b, sizes[4]),
+  ]);
   return { groups, cacheBits, at: (x, y) => groups[map ? groupAt(map.image[(y >> map.bits) * map.wide + (x >> map.bits)]!) : 0]! };
 };
 
@@ -60,7 +66,7 @@ const readImage = (b: BitStream, width: number, height: number, parts: boolean):
     out[at] = argb;
     if (cache.length > 0) cache[Math.imul(0x1e35a7bd, argb) >>> (32 - codes.cacheBits)] = argb;
   };
-  for (let at = 0; at < out.length; ) {
+  for (let at = 0; at < out.length;) {
     const [green, red, blue, alpha, distance] = codes.at(at % width, Math.floor(at / width));
     const symbol = readSymbol(b, green);
     if (symbol < firstLength) {
@@ -91,7 +97,13 @@ const readTransforms = (b: BitStream, width: number, height: number): { transfor
       wide = covering(wide, bits);
     } else {
       const bits = b.bits(3) + 2;
-      transforms.push({ kind, width: wide, bits, tiles: covering(wide, bits), image: readImage(b, covering(wide, bits), covering(height, bits), false) });
+      transforms.push({
+        kind,
+        width: wide,
+        bits,
+        tiles: covering(wide, bits),
+        image: readImage(b, covering(wide, bits), covering(height, bits), false),
+      });
     }
   }
   return { transforms, width: wide };
