@@ -60,7 +60,7 @@ export type Stmt =
   | { readonly kind: 'if'; readonly cond: LExpr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
   /**
    * A stage in the chip's own language, made by the chip's schedule: only its renderer meets it. The
-   * body works on [lo, hi) of `count`; `next` is a counter that starts at 0. Helpers stand once before all stages.
+   * body works on [lo, hi) of `count`; `worker` numbers who does. Helpers stand once before all stages.
    */
   | {
       readonly kind: 'call';

@@ -85,7 +85,7 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
       };
       return {
         source,
-        stages: source.match(/i64\* next = /g)?.length ?? 0,
+        stages: source.match(/\+ worker \* /g)?.length ?? 0,
         run(data) {
           const { out, call } = open(data);
           call();

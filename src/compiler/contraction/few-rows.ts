@@ -144,13 +144,12 @@ export const directStage = (p: Plan, d: Direct, scratch: Buffer): Call => {
   const space = spaceOf(p, d);
   const write = (w: StageWriter): void => {
     w.push(`  ${T} tile[${FEW_ROWS * chunk}] __attribute__((aligned(${vectorBytes})));`);
-    w.push(`  uint8_t* own = ${w.buffer(scratch)} + lo * ${w.param(space.bytes)};`);
+    w.push(`  uint8_t* own = ${w.buffer(scratch)} + worker * ${w.param(space.bytes)};`);
     w.push(`  ${T}* const zeros = (${T}*)own; memset(zeros, 0, ${w.param(space.pointers)});`);
     w.push(`  const ${T}** const ap = (const ${T}**)(own + ${w.param(space.pointers)});`);
     w.push(`  const i64 m0 = 0, mr = ${w.param(m)}, across = ${chunk};`);
-    w.push('  for (;;) {');
-    w.push('    i64 job = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);');
-    w.push(`    if (job >= ${w.param(sizeOfAxes(p.batch) * chunks)}) break;`);
+    w.push('  for (i64 item = lo; item < hi; item++) {');
+    w.push('    i64 job = item;');
     w.push(
       `    const i64 n0 = job % ${w.param(chunks)} * ${chunk}, wide = min_i64(${chunk}, ${w.param(n)} - n0); job /= ${w.param(chunks)};`,
     );
@@ -170,8 +169,8 @@ export const directStage = (p: Plan, d: Direct, scratch: Buffer): Call => {
     kind: 'call',
     helpers: [clipHelper, vectorTypes(p.tile), dotHelper(T, lanes)],
     write,
-    count: p.jobs.workers,
-    grain: 1,
+    count: sizeOfAxes(p.batch) * chunks,
+    grain: p.jobs.workers > 1 ? 1 : sizeOfAxes(p.batch) * chunks,
     work: 2 * sizeOfAxes(p.contraction.axes) * sizeOfAxes(p.reduce),
   };
 };

@@ -98,7 +98,7 @@ const MOST_TILES = 24;
 const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
   const [tiles, panels, batches, steps] = [tilesOf(p), panelsOf(p), sizeOfAxes(p.batch), sizeOfAxes(p.reduce)];
   const operations = 2 * batches * sizeOfAxes(p.rows) * sizeOfAxes(p.columns) * steps;
-  const workers = Math.max(1, Math.min(target.threads, Math.floor(operations / WORTH_A_THREAD)));
+  const workers = operations < 2 * WORTH_A_THREAD ? 1 : target.threads;
   const wanted = workers === 1 ? 1 : Math.ceil((workers * JOBS_PER_WORKER) / batches);
   const rowBytes = tiles * p.tile.rows * steps * p.tile.bytes;
   const columnBytes = panels * panelBytes(p);

@@ -1,6 +1,6 @@
 /**
  * A planned contraction as stages of C: one that packs panels (unless each job packs its own), and
- * one whose jobs multiply. Jobs are taken from a counter, so that a worker that is held up takes fewer.
+ * one whose jobs multiply.
  */
 import type { Buffer, Stmt } from '../loops.ts';
 import { splitIndex } from './axes.ts';
@@ -128,13 +128,12 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     const [low, over] = [w.param(Math.floor(m / tiles)), w.param(m % tiles)];
     const tileRows = `const i64 m0 = t * ${low} + min_i64(t, ${over}), mr = ${low} + (t < ${over});`;
     w.push(`  ${T} tile[${tile.rows * tile.columns}] __attribute__((aligned(${tile.vectorBytes})));`);
-    w.push(`  uint8_t* own = ${w.buffer(scratch)} + lo * ${w.param(space.bytes)};`);
+    w.push(`  uint8_t* own = ${w.buffer(scratch)} + worker * ${w.param(space.bytes)};`);
     w.push(`  ${T}* const zeros = (${T}*)own; (void)zeros;`);
     if (space.pointers > 0) w.push(`  memset(zeros, 0, ${w.param(space.pointers)});`);
     w.push(`  const ${T}** const pointers = (const ${T}**)(own + ${w.param(space.pointers)});`);
-    w.push('  for (;;) {');
-    w.push('    i64 job = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED);');
-    w.push(`    if (job >= ${w.param(count)}) break;`);
+    w.push('  for (i64 item = lo; item < hi; item++) {');
+    w.push('    i64 job = item;');
     w.push(`    const i64 cp = job % ${CP}; job /= ${CP}; const i64 rp = job % ${RP}; job /= ${RP};`);
     batchIndex(w, p.batch, 'job', '    ');
     w.push(`    const i64 p0 = ${PANELS} * cp / ${CP}, p1 = ${PANELS} * (cp + 1) / ${CP};`);
@@ -177,8 +176,8 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     kind: 'call',
     helpers: [clipHelper, ...microKernels(tile), ...(packing === 'within' ? columnPacker(tile) : [])],
     write,
-    count: jobs.workers,
-    grain: 1,
+    count,
+    grain: jobs.workers > 1 ? 1 : count,
     work: 2 * sizeOfAxes(p.contraction.axes) * steps,
   };
 };

@@ -4,7 +4,7 @@
  * C11 with GNU extensions (gcc and clang), any processor; wider vectors come from the compiler's flags.
  */
 
-/** Thread pool interface the host library supplies: runs `f(ctx, lo, hi)` over [0, n) in pieces of about `grain`. */
+/** Thread pool interface the host library supplies: runs `f(ctx, lo, hi, worker)` over [0, n) in pieces of about `grain`; no two pieces run at once with the same `worker`, which is below the number of threads. */
 export const cPrelude = String.raw`#include <stdint.h>
 #include <stdbool.h>
 #include <string.h>
@@ -12,7 +12,7 @@ export const cPrelude = String.raw`#include <stdint.h>
 #include <float.h>
 typedef int64_t i64;
 typedef struct { void** b; const i64* p; const i64* v; } ctx_t;
-typedef void (*stage_t)(const ctx_t*, i64, i64);
+typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
 typedef void (*parallel_t)(stage_t, const ctx_t*, i64 n, i64 grain);
 #define INLINE static inline __attribute__((always_inline))
 

@@ -411,7 +411,7 @@ class ProgramWriter {
       } else if (s.kind === 'call') {
         flush();
         s.helpers.forEach((h) => this.#helpers.add(h));
-        this.#function(known, s.write, s.count, s.grain, true, pad);
+        this.#function(known, s.write, s.count, s.grain, pad);
       } else if (s.kind === 'for' && containsParallel(s.body)) {
         flush();
         const depth = known.filter((k) => k.kind === 'counter').length;
@@ -439,13 +439,12 @@ class ProgramWriter {
       },
       extent,
       grain,
-      false,
       pad,
     );
   }
 
-  /** A stage function, equal ones once, and its call. `counted`: it takes a counter its workers share. */
-  #function(around: readonly Around[], write: (w: CWriter) => void, count: number, grain: number, counted: boolean, pad: string): void {
+  /** A stage function, equal ones once, and its call. */
+  #function(around: readonly Around[], write: (w: CWriter) => void, count: number, grain: number, pad: string): void {
     const frame = new Frame();
     const writer = new CWriter(frame);
     let counters = 0;
@@ -454,10 +453,9 @@ class ProgramWriter {
       else writer.block([a.stmt], '  ');
     }
     write(writer);
-    const next = counted ? `i64* next = c->b[${frame.buffers.length}];` : '';
     const text = [
-      `(const ctx_t* c, i64 lo, i64 hi) {`,
-      `  const i64* p = c->p; ${frame.declarations()} ${next}`,
+      `(const ctx_t* c, i64 lo, i64 hi, i64 worker) {`,
+      `  const i64* p = c->p; ${frame.declarations()}`,
       ...writer.lines,
       '}',
     ].join('\n');
@@ -466,9 +464,9 @@ class ProgramWriter {
     const offset = this.params.length;
     this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
-    const buffers = [...frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`), ...(counted ? ['&next'] : [])].join(', ') || '0';
+    const buffers = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
     this.#run.push(
-      `${pad}{ ${counted ? 'i64 next = 0; ' : ''}void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`,
+      `${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`,
     );
   }
 

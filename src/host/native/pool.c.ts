@@ -1,7 +1,9 @@
 /**
  * The thread pool kernels share, as C: built once per machine like any kernel. A call divides a range
- * among the workers and the caller; workers spin shortly before they sleep, because the stages of a
- * region follow each other within microseconds. A second caller at the same time works alone.
+ * evenly among the workers and the caller, always in the same way, so that a worker finds in its own
+ * cache what it wrote in the stage before; one that is done early takes from the others. Workers spin
+ * shortly before they sleep, because the stages of a region follow each other within microseconds. A
+ * second caller at the same time works alone.
  */
 export const poolSource = String.raw`#include <stdint.h>
 #include <stdatomic.h>
@@ -9,10 +11,12 @@ export const poolSource = String.raw`#include <stdint.h>
 #include <sched.h>
 typedef int64_t i64;
 typedef struct { void** b; const i64* p; const i64* v; } ctx_t;
-typedef void (*stage_t)(const ctx_t*, i64, i64);
+typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
 
-static struct { stage_t f; const ctx_t* c; i64 n, step; } job;
-static _Atomic i64 next_piece;
+#define MOST_WORKERS 256
+/* What is left of each worker's share; each on a cache line of its own. */
+static struct { _Atomic i64 next; i64 end; char line[48]; } shares[MOST_WORKERS] __attribute__((aligned(64)));
+static struct { stage_t f; const ctx_t* c; i64 step; } job;
 static _Atomic int running, sleeping;
 static _Atomic uint32_t generation;
 static int workers;
@@ -27,17 +31,20 @@ static inline void relax(void) {
 #endif
 }
 
-static void pieces(void) {
-  for (;;) {
-    i64 lo = atomic_fetch_add_explicit(&next_piece, job.step, memory_order_relaxed);
-    if (lo >= job.n) return;
-    i64 hi = lo + job.step;
-    job.f(job.c, lo, hi < job.n ? hi : job.n);
+static void pieces(int worker) {
+  for (int i = 0; i <= workers; i++) {
+    const int of = worker + i <= workers ? worker + i : worker + i - workers - 1;
+    for (;;) {
+      if (atomic_load_explicit(&shares[of].next, memory_order_relaxed) >= shares[of].end) break;
+      const i64 lo = atomic_fetch_add_explicit(&shares[of].next, job.step, memory_order_relaxed);
+      if (lo >= shares[of].end) break;
+      const i64 hi = lo + job.step;
+      job.f(job.c, lo, hi < shares[of].end ? hi : shares[of].end, worker);
+    }
   }
 }
 
-static void* worker(void* unused) {
-  (void)unused;
+static void* worker(void* number) {
   uint32_t seen = 0;
   for (;;) {
     int spins = 4000;
@@ -50,7 +57,7 @@ static void* worker(void* unused) {
       pthread_mutex_unlock(&lock);
     }
     seen = atomic_load_explicit(&generation, memory_order_acquire);
-    pieces();
+    pieces((int)(intptr_t)number);
     atomic_fetch_sub_explicit(&running, 1, memory_order_release);
   }
   return 0;
@@ -58,10 +65,13 @@ static void* worker(void* unused) {
 
 void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
   if (n <= 0) return;
-  if (workers == 0 || n <= grain || pthread_mutex_trylock(&busy) != 0) { f(c, 0, n); return; }
-  i64 share = (n + (workers + 1) * 4 - 1) / ((workers + 1) * 4);
-  job.f = f; job.c = c; job.n = n; job.step = share > grain ? share : grain;
-  atomic_store_explicit(&next_piece, 0, memory_order_relaxed);
+  if (workers == 0 || n <= grain || pthread_mutex_trylock(&busy) != 0) { f(c, 0, n, 0); return; }
+  const i64 all = workers + 1, piece = (n + all * 4 - 1) / (all * 4);
+  job.f = f; job.c = c; job.step = piece > grain ? piece : grain;
+  for (i64 i = 0; i < all; i++) {
+    atomic_store_explicit(&shares[i].next, n * i / all, memory_order_relaxed);
+    shares[i].end = n * (i + 1) / all;
+  }
   atomic_store_explicit(&running, workers, memory_order_relaxed);
   atomic_fetch_add(&generation, 1);
   if (atomic_load(&sleeping) > 0) {
@@ -69,7 +79,7 @@ void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
   }
-  pieces();
+  pieces(0);
   int spins = 0;
   while (atomic_load_explicit(&running, memory_order_acquire) > 0) { if (++spins < 4000) relax(); else sched_yield(); }
   pthread_mutex_unlock(&busy);
@@ -77,12 +87,13 @@ void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
 
 /* Starts the workers; returns how many threads (the caller's included) there are now. */
 int start(int threads) {
+  if (threads > MOST_WORKERS) threads = MOST_WORKERS;
   while (workers < threads - 1) {
     pthread_t t;
     pthread_attr_t a;
     pthread_attr_init(&a);
     pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&t, &a, worker, 0);
+    int failed = pthread_create(&t, &a, worker, (void*)(intptr_t)(workers + 1));
     pthread_attr_destroy(&a);
     if (failed) break;
     workers++;
