@@ -66,21 +66,21 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
     compile(inputs, outputs, target) {
       const around = { target: { ...thisTarget, ...target }, storage: storageType };
       const program = lower(inputs, outputs, (body) => scheduleContractions(body, around), channelsLast);
-      const { source, params, tempBytes } = renderC(program);
+      const { source, params, tempOffsets, workspaceBytes } = renderC(program);
       let library = loaded.get(source);
       if (!library) loaded.set(source, (library = build(source)));
       const [prepare, run] = ['prepare', 'run'].map((name) => library.func(name, 'void', ['void*', 'void*', 'uintptr_t']));
       const p = BigInt64Array.from(params, BigInt);
-      const temps = tempBytes.map((bytes) => new Uint8Array(bytes + 128));
-      const aligned = (t: Uint8Array): bigint => (BigInt(koffi.address(t)) + 63n) & ~63n;
+      const workspace = new Uint8Array(workspaceBytes + 64);
+      const start = (BigInt(koffi.address(workspace)) + 63n) & ~63n;
       const open = (data: readonly NumericData[]): { out: NumericData[]; call: () => void } => {
         const out = outputs.map((o) => new (dtypeInfo(o.dtype).storage!)(o.size));
         const addresses = BigUint64Array.from(
-          [...data, ...out].map((d) => (d.byteLength ? BigInt(koffi.address(d)) : 0n)).concat(temps.map(aligned)),
+          [...data, ...out].map((d) => (d.byteLength ? BigInt(koffi.address(d)) : 0n)).concat(tempOffsets.map((o) => start + BigInt(o))),
         );
         prepare!(addresses, p, parallel);
         // The arrays stay alive as long as the closure: addresses alone do not keep them.
-        const held = [data, out];
+        const held = [data, out, workspace];
         return { out, call: () => void (held.length && run!(addresses, p, parallel)) };
       };
       return {

@@ -12,6 +12,7 @@ import { FlagosError } from '../../core/errors.ts';
 import { workOf, type Buffer, type LExpr, type Local, type Program, type StageWriter, type Stmt } from '../loops.ts';
 import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
 import { isIndexArithmetic } from '../hoist.ts';
+import { Lifetimes, type Workspace } from '../workspace.ts';
 import { cPrelude } from './c-prelude.ts';
 
 export interface CProgram {
@@ -19,8 +20,9 @@ export interface CProgram {
   readonly source: string;
   /** Values of `p[…]`. */
   readonly params: readonly number[];
-  /** Bytes of each workspace buffer, in the order they follow inputs and outputs in `b`. */
-  readonly tempBytes: readonly number[];
+  /** Where each workspace buffer lies in one block of `workspaceBytes`, in the order they follow inputs and outputs in `b`. */
+  readonly tempOffsets: readonly number[];
+  readonly workspaceBytes: number;
 }
 
 const formats: Partial<Record<DType, string>> = {
@@ -379,11 +381,20 @@ class ProgramWriter {
   /** Lines of the entry being written. */
   #run: string[] = [];
   readonly #entries: string[] = [];
+  readonly #lives = new Lifetimes((b) => b.size * storageBytes(b));
+  /** Stages are steps of buffers' lives; those of one loop are one step, since they come again. */
+  #step = 0;
+  #loops = 0;
 
   constructor(program: Program) {
     this.#all = [...program.inputs, ...program.outputs, ...program.temps];
     this.#entry('prepare', program.prepare);
     this.#entry('run', program.body);
+    for (const b of program.temps) if (b.kept) this.#lives.touch(b, 0, this.#step);
+  }
+
+  get workspace(): Workspace {
+    return this.#lives.layOut();
   }
 
   #entry(name: string, stmts: readonly Stmt[]): void {
@@ -417,7 +428,9 @@ class ProgramWriter {
         const depth = known.filter((k) => k.kind === 'counter').length;
         this.params.push(s.extent);
         this.#run.push(`${pad}for (v[${depth}] = 0; v[${depth}] < p[${this.params.length - 1}]; v[${depth}]++) {`);
+        this.#loops++;
         this.#block(s.body, `${pad}  `, [...known, { kind: 'counter', v: s.v }]);
+        if (--this.#loops === 0) this.#step++;
         this.#run.push(`${pad}}`);
       } else piece.push(s);
     }
@@ -464,6 +477,8 @@ class ProgramWriter {
     const offset = this.params.length;
     this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
+    for (const b of frame.buffers) this.#lives.touch(b, this.#step, this.#step);
+    if (this.#loops === 0) this.#step++;
     const buffers = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
     this.#run.push(
       `${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`,
@@ -493,5 +508,12 @@ const containsParallel = (stmts: readonly Stmt[]): boolean =>
 /** One entry runs everything: `void run(void** b, const i64* p, parallel_t par)`; `b` holds inputs, outputs, workspace. */
 export const renderC = (program: Program): CProgram => {
   const writer = new ProgramWriter(program);
-  return { source: writer.source, params: writer.params, tempBytes: program.temps.map((t) => t.size * storageBytes(t)) };
+  const { offsets, bytes } = writer.workspace;
+  return {
+    source: writer.source,
+    params: writer.params,
+    // What no stage touches needs no place.
+    tempOffsets: program.temps.map((t) => offsets.get(t) ?? 0),
+    workspaceBytes: bytes,
+  };
 };

@@ -7,7 +7,8 @@
 import type { Buffer, Local, Program } from '../loops.ts';
 import type { Target } from '../schedule/ir.ts';
 import { scheduleProgram, type Entry } from '../schedule/schedule.ts';
-import { layOutWorkspace, type Workspace } from '../schedule/workspace.ts';
+import { layOutWorkspace } from '../schedule/workspace.ts';
+import type { Workspace } from '../workspace.ts';
 import { functionTexts } from './wasm-functions.ts';
 import { writeStage, type WasmStage } from './wasm-stage.ts';
 import { TILE_COLUMNS, TILE_ROWS, tileFunction } from './wasm-tile.ts';

@@ -11,7 +11,7 @@ import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-ke
 import type { NativeKernel, NativeToolchain } from './native.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
-/** Addresses follow each other on cache lines. */
+/** Workspace begins on a cache line. */
 const ALIGN = 64;
 
 /** Estimated operations above which a region runs on another thread: below, the hop costs more than it frees. */
@@ -42,7 +42,8 @@ class PreparedNative implements Prepared {
     kernel: NativeKernel,
     parts: {
       params: readonly number[];
-      tempBytes: readonly number[];
+      tempOffsets: readonly number[];
+      workspaceBytes: number;
       constants: readonly (Tensor | undefined)[];
       inputs: readonly number[];
       outputs: readonly OutputInfo[];
@@ -58,19 +59,12 @@ class PreparedNative implements Prepared {
     this.#check = parts.check;
     this.#async = parts.work > ASYNC_FLOPS;
     const count = parts.inputs.length + parts.outputs.length;
-    this.#addresses = new BigUint64Array(count + parts.tempBytes.length);
+    this.#addresses = new BigUint64Array(count + parts.tempOffsets.length);
     this.#arrays = new Array<NumericData | undefined>(count).fill(undefined);
-    const offsets: number[] = [];
-    let bytes = 0;
-    for (const b of parts.tempBytes) {
-      offsets.push(bytes);
-      bytes += Math.ceil(Math.max(b, 1) / ALIGN) * ALIGN;
-    }
-    this.workspaceBytes = bytes;
-    const workspace = new Uint8Array(bytes + ALIGN);
-    const base = toolchain.address(workspace);
-    const start = (base + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1);
-    offsets.forEach((o, i) => (this.#addresses[count + i] = start + BigInt(o)));
+    this.workspaceBytes = parts.workspaceBytes;
+    const workspace = new Uint8Array(parts.workspaceBytes + ALIGN);
+    const start = (toolchain.address(workspace) + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1);
+    parts.tempOffsets.forEach((o, i) => (this.#addresses[count + i] = start + BigInt(o)));
     parts.constants.forEach((c, i) => c && this.#bind(i, c));
     this.held = [workspace, parts.constants];
     kernel.prepare(this.#addresses, this.#params);
@@ -139,12 +133,13 @@ export class CpuSession implements ChipSession {
       (body) => scheduleContractions(body, around),
       channelsLast,
     );
-    const { source, params, tempBytes } = renderC(program);
+    const { source, params, tempOffsets, workspaceBytes } = renderC(program);
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
     const kernel = await this.#toolchain.load(source, label);
     return new PreparedNative(this.#toolchain, kernel, {
       params,
-      tempBytes,
+      tempOffsets,
+      workspaceBytes,
       constants: inputs.map((i) => i.constant),
       inputs: inputs.map((i) => i.position),
       outputs: outputs.map((o) => ({ dims: o.shape, dtype: o.dtype })),
