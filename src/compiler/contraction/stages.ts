@@ -164,7 +164,7 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push(`          ${tileRows}`);
     const [length, stride] = p.a.kind === 'runs' ? [p.a.length, p.a.stride] : [steps, 1];
     w.push(
-      `          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, ${tile.columns}, tile);`,
+      `          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, tile);`,
     );
     writeFinish(w, p, tile.columns, '          ');
     w.push('        }');

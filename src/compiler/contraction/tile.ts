@@ -27,20 +27,26 @@ const list = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n 
 /** Sums in flight below which a reduction step waits for the one before it: then several steps run side by side. */
 const IN_FLIGHT = 8;
 
-/** `mk_<type>_<rows>x<vectors>(nk, ap, kc, ks, b, bs, t)`: t = Σ over nk runs of kc steps; row i of run q is read at ap[q·rows + i][k·ks], panel rows stand bs apart. */
+/** Steps ahead of their use at which panel rows are asked for: panels stream through once per few tiles, faster than the processor fetches them unasked. */
+const AHEAD = 16;
+const LINE = 64;
+
+/** `mk_<type>_<rows>x<vectors>(nk, ap, kc, ks, b, t)`: t = Σ over nk runs of kc steps; row i of run q is read at ap[q·rows + i][k·ks], panel rows follow each other. */
 const microKernel = (tile: Tile, rows: number, vectors: number): string => {
-  const { type: T, lanes } = tile;
+  const { type: T, lanes, columns: bs } = tile;
+  const lines = Math.ceil((vectors * tile.vectorBytes) / LINE);
   const streams = rows * vectors < IN_FLIGHT ? Math.min(4, Math.ceil(IN_FLIGHT / (rows * vectors))) : 1;
   const each = (f: (i: number, j: number) => string): string => list(rows, (i) => list(vectors, (j) => f(i, j)).join(' ')).join('\n    ');
   const step = (s: number): string =>
     [
-      ...list(vectors, (j) => `const V_${T} b${j} = *(const U_${T}*)(b + ${s ? `${s} * bs + ` : ''}${j * lanes});`),
+      ...list(lines, (j) => `__builtin_prefetch(b + ${(s + AHEAD) * bs + (j * LINE) / tile.bytes});`),
+      ...list(vectors, (j) => `const V_${T} b${j} = *(const U_${T}*)(b + ${s * bs + j * lanes});`),
       ...list(
         rows,
         (i) => `{ const ${T} x = a${i}[q${s ? ` + ${s} * ks` : ''}]; ${list(vectors, (j) => `s${s}_${i}_${j} += x * b${j};`).join(' ')} }`,
       ),
     ].join('\n      ');
-  return `static void mk_${T}_${rows}x${vectors}(i64 nk, const ${T}* const* restrict ap, i64 kc, i64 ks, const ${T}* restrict b, i64 bs, ${T}* restrict t) {
+  return `static void mk_${T}_${rows}x${vectors}(i64 nk, const ${T}* const* restrict ap, i64 kc, i64 ks, const ${T}* restrict b, ${T}* restrict t) {
   V_${T} ${list(streams, (s) => list(rows, (i) => list(vectors, (j) => `s${s}_${i}_${j} = {0}`).join(', ')).join(', ')).join(', ')};
   do {
     ${list(rows, (i) => `const ${T}* a${i} = ap[${i}];`).join(' ')}
@@ -50,13 +56,13 @@ ${
   streams > 1
     ? `    for (; k >= ${streams}; k -= ${streams}) {
       ${list(streams, (s) => `{ ${step(s)} }`).join('\n      ')}
-      b += ${streams} * bs; q += ${streams} * ks;
+      b += ${streams * bs}; q += ${streams} * ks;
     }
 `
     : ''
 }    for (; k > 0; k--) {
       ${step(0)}
-      b += bs; q += ks;
+      b += ${bs}; q += ks;
     }
   } while (--nk > 0);
     ${each((i, j) => `*(V_${T}*)(t + ${(i * vectors + j) * lanes}) = ${list(streams, (s) => `s${s}_${i}_${j}`).join(' + ')};`)}
@@ -75,7 +81,7 @@ export const microKernels = (tile: Tile): readonly string[] => {
   return [
     vectorTypes(tile),
     ...sizes.flat().map(([r, v]) => microKernel(tile, r, v)),
-    `static void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, i64, ${T}*) = {${sizes
+    `static void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, ${T}*) = {${sizes
       .map((row) => `{${row.map(([r, v]) => `mk_${T}_${r}x${v}`).join(', ')}}`)
       .join(', ')}};`,
   ];

@@ -9,6 +9,9 @@ export const poolSource = String.raw`#include <stdint.h>
 #include <stdatomic.h>
 #include <pthread.h>
 #include <sched.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 typedef int64_t i64;
 typedef struct { void** b; const i64* p; const i64* v; } ctx_t;
 typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
@@ -99,6 +102,15 @@ int start(int threads) {
     workers++;
   }
   return workers + 1;
+}
+/* Asks for large pages where memory has not been touched yet: weights stream through once a run, and a fetch ahead stops at the end of a page. */
+void large_pages(void* start, uint64_t bytes) {
+#if defined(__linux__)
+  const uintptr_t page = 1 << 21, from = ((uintptr_t)start + page - 1) & ~(page - 1), to = ((uintptr_t)start + bytes) & ~(page - 1);
+  if (from < to) madvise((void*)from, to - from, MADV_HUGEPAGE);
+#else
+  (void)start; (void)bytes;
+#endif
 }
 uint64_t parallel_address(void) { return (uint64_t)(uintptr_t)&parallel; }
 `;

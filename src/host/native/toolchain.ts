@@ -23,6 +23,8 @@ type KoffiFunction = ReturnType<ReturnType<Koffi['load']>['func']>;
 const flags = ['-O3', '-march=native', '-std=gnu11', '-fPIC', '-shared', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];
 const libraries = ['-lm', '-lpthread'];
 const COMPILE_LIMIT_MS = 120_000;
+/** Workspace begins on a cache line. */
+const ALIGN = 64;
 
 const findCompiler = async (
   env: Readonly<Record<string, string | undefined>>,
@@ -43,6 +45,7 @@ const findCompiler = async (
 class Toolchain implements NativeToolchain {
   readonly #loaded = new Map<string, Promise<NativeKernel>>();
   #parallel: Promise<bigint> | undefined;
+  #largePages: ((address: bigint, bytes: number) => void) | undefined;
   /** Libraries stay loaded: a handle that is collected unloads its library, whatever addresses of it are still in use. */
   readonly #handles: ReturnType<Koffi['load']>[] = [];
   readonly description: string;
@@ -68,6 +71,13 @@ class Toolchain implements NativeToolchain {
 
   address(data: ArrayBufferView): bigint {
     return BigInt(this.#koffi.address(data));
+  }
+
+  allocate(bytes: number): { memory: unknown; address: bigint } {
+    const memory = new Uint8Array(bytes + ALIGN);
+    const address = this.address(memory);
+    this.#largePages?.(address, memory.byteLength);
+    return { memory, address: (address + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1) };
   }
 
   load(source: string, label: string): Promise<NativeKernel> {
@@ -142,6 +152,8 @@ class Toolchain implements NativeToolchain {
         'the thread pool',
       );
       library.func('int start(int)')(this.threads);
+      const largePages = library.func('void large_pages(void*, uint64_t)');
+      this.#largePages = (address, bytes) => void largePages(address, bytes);
       return BigInt(library.func('uint64_t parallel_address()')() as number | bigint);
     })();
     return this.#parallel;

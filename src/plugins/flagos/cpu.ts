@@ -11,9 +11,6 @@ import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-ke
 import type { NativeKernel, NativeToolchain } from './native.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
-/** Workspace begins on a cache line. */
-const ALIGN = 64;
-
 /** Estimated operations above which a region runs on another thread: below, the hop costs more than it frees. */
 const ASYNC_FLOPS = 2e6;
 
@@ -62,11 +59,10 @@ class PreparedNative implements Prepared {
     this.#addresses = new BigUint64Array(count + parts.tempOffsets.length);
     this.#arrays = new Array<NumericData | undefined>(count).fill(undefined);
     this.workspaceBytes = parts.workspaceBytes;
-    const workspace = new Uint8Array(parts.workspaceBytes + ALIGN);
-    const start = (toolchain.address(workspace) + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1);
+    const { memory, address: start } = toolchain.allocate(parts.workspaceBytes);
     parts.tempOffsets.forEach((o, i) => (this.#addresses[count + i] = start + BigInt(o)));
     parts.constants.forEach((c, i) => c && this.#bind(i, c));
-    this.held = [workspace, parts.constants];
+    this.held = [memory, parts.constants];
     kernel.prepare(this.#addresses, this.#params);
   }
 
