@@ -24,6 +24,8 @@ export interface MeasureOptions {
   /** Time one contender gets in one round, milliseconds: fast calls are repeated to fill it. */
   readonly sliceMs?: number;
   readonly warmupMs?: number;
+  /** Pause before each slice, milliseconds: thread pools that spin while they wait (onnxruntime's does) take a core from whoever comes next. */
+  readonly settleMs?: number;
 }
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
@@ -44,7 +46,7 @@ const slice = async (run: () => unknown, calls: number): Promise<number> => {
 };
 
 export const measure = async (contenders: readonly Contender[], options: MeasureOptions = {}): Promise<Timing[]> => {
-  const { rounds = 15, sliceMs = 20, warmupMs = 200 } = options;
+  const { rounds = 15, sliceMs = 20, warmupMs = 200, settleMs = 0 } = options;
   const calls: number[] = [];
   for (const { run } of contenders) {
     const until = performance.now() + warmupMs;
@@ -56,6 +58,10 @@ export const measure = async (contenders: readonly Contender[], options: Measure
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
       const at = (i + round) % contenders.length;
+      if (settleMs) {
+        await new Promise((resolve) => setTimeout(resolve, settleMs));
+        await slice(contenders[at]!.run, 1);
+      }
       samples[at]!.push(await slice(contenders[at]!.run, calls[at]!));
     }
   }

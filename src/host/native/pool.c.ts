@@ -2,10 +2,12 @@
  * The thread pool kernels share, as C: built once per machine like any kernel. A call divides a range
  * evenly among the workers and the caller, always in the same way, so that a worker finds in its own
  * cache what it wrote in the stage before; one that is done early takes from the others. Workers spin
- * shortly before they sleep, because the stages of a region follow each other within microseconds. A
- * second caller at the same time works alone.
+ * shortly before they sleep, because the stages of a region follow each other within microseconds. They
+ * are kept off the caller's processor: a scheduler that wakes a worker there may take milliseconds to
+ * move it away. A second caller at the same time works alone.
  */
-export const poolSource = String.raw`#include <stdint.h>
+export const poolSource = String.raw`#define _GNU_SOURCE
+#include <stdint.h>
 #include <stdatomic.h>
 #include <pthread.h>
 #include <sched.h>
@@ -23,6 +25,7 @@ static struct { stage_t f; const ctx_t* c; i64 step; } job;
 static _Atomic int running, sleeping;
 static _Atomic uint32_t generation;
 static int workers;
+static pthread_t threads[MOST_WORKERS];
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER, lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 
@@ -33,6 +36,21 @@ static inline void relax(void) {
   __asm__ volatile("yield");
 #endif
 }
+
+#if defined(__linux__)
+static cpu_set_t allowed;
+static int callers = -1;
+static void keep_apart(void) {
+  const int cpu = sched_getcpu();
+  if (cpu == callers || cpu < 0 || CPU_COUNT(&allowed) <= workers) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  for (int i = 0; i < workers; i++) pthread_setaffinity_np(threads[i], sizeof others, &others);
+  callers = cpu;
+}
+#else
+static void keep_apart(void) {}
+#endif
 
 static void pieces(int worker) {
   for (int i = 0; i <= workers; i++) {
@@ -69,6 +87,7 @@ static void* worker(void* number) {
 void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
   if (n <= 0) return;
   if (workers == 0 || n <= grain || pthread_mutex_trylock(&busy) != 0) { f(c, 0, n, 0); return; }
+  keep_apart();
   const i64 all = workers + 1, piece = (n + all * 4 - 1) / (all * 4);
   job.f = f; job.c = c; job.step = piece > grain ? piece : grain;
   for (i64 i = 0; i < all; i++) {
@@ -89,14 +108,16 @@ void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
 }
 
 /* Starts the workers; returns how many threads (the caller's included) there are now. */
-int start(int threads) {
-  if (threads > MOST_WORKERS) threads = MOST_WORKERS;
-  while (workers < threads - 1) {
-    pthread_t t;
+int start(int count) {
+  if (count > MOST_WORKERS) count = MOST_WORKERS;
+#if defined(__linux__)
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_ZERO(&allowed);
+#endif
+  while (workers < count - 1) {
     pthread_attr_t a;
     pthread_attr_init(&a);
     pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&t, &a, worker, (void*)(intptr_t)(workers + 1));
+    int failed = pthread_create(&threads[workers], &a, worker, (void*)(intptr_t)(workers + 1));
     pthread_attr_destroy(&a);
     if (failed) break;
     workers++;
