@@ -32,6 +32,8 @@ export interface Plan {
   readonly b: ColumnOperand;
   readonly finish: Finish;
   readonly packing: Packing;
+  /** Rows are copied before they are used: where they lie, they would push each other out of the nearest cache. */
+  readonly copyRows: boolean;
   readonly jobs: Jobs;
 }
 
@@ -118,9 +120,20 @@ const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
       if (bytes < least) [least, rowParts, columnParts] = [bytes, r, c];
     }
   }
-  const copied = p.a.kind === 'evaluated' || p.a.edge !== undefined;
-  const fit = copied ? Math.max(1, Math.floor(target.l2 / 4 / (p.tile.rows * steps * p.tile.bytes))) : MOST_TILES;
+  // The rows of a block stay in its core's cache while all panels pass over them.
+  const fit = Math.max(1, Math.floor(target.l2 / 2 / (p.tile.rows * steps * p.tile.bytes)));
   return { rowParts, columnParts, block: Math.min(Math.ceil(tiles / rowParts), MOST_TILES, fit), workers };
+};
+
+/** Rows at a multiple of this many bytes from each other meet in few sets of the nearest cache. */
+const MEETING = 2048;
+/** Elements between copied rows beyond their length, so that they do not. */
+export const APART = 16;
+
+const rowsMeet = (a: RowOperand, tile: Tile): boolean => {
+  const along = a.kind === 'runs' ? a.rows.at(-1) : undefined;
+  if (a.kind !== 'runs' || !along || a.stride !== 1 || a.edge || a.outer.length > 0) return false;
+  return (Math.abs(coefficient(a.load.at, along)) * tile.bytes) % MEETING === 0 && a.length * tile.bytes >= MEETING;
 };
 
 /** One orientation: `rows` move with `a`, `columns` with `b`. */
@@ -134,10 +147,12 @@ const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { storage }: Sur
   const columnBatch = movesWith(b, batch);
   const operand = columnOperand(b, columns, reduce, tile, storage);
   const shape = { contraction: c, columnFactor: b, tile, batch, columnBatch, rows, columns, reduce };
+  const rowsOf = rowOperand(a, rows, reduce, tile, storage);
   return {
     ...shape,
     b: operand,
-    a: rowOperand(a, rows, reduce, tile, storage),
+    a: rowsOf,
+    copyRows: rowsMeet(rowsOf, tile) && sizeOfAxes(columns) > tile.columns,
     finish: finishOf(c, rows, columns),
     packing: packingOf(c, b, operand, packedBytes(shape), tile),
   };

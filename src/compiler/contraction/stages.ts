@@ -6,7 +6,7 @@ import type { Buffer, Stmt } from '../loops.ts';
 import { splitIndex } from './axes.ts';
 import { writePanel } from './pack.ts';
 import { panelBytes, panelsOf, tilesOf } from './panels.ts';
-import type { Plan } from './plan.ts';
+import { APART, type Plan } from './plan.ts';
 import { writeEvaluatedRows, writeRuns, type RowPlace } from './rows.ts';
 import { clipHelper, eachIndex } from './text.ts';
 import { columnPacker, microKernels } from './tile.ts';
@@ -33,7 +33,8 @@ export const scratchOf = (p: Plan): Scratch => {
   const steps = sizeOfAxes(p.reduce);
   const zeros = a.kind === 'runs' && a.load.guards.length ? lines(((a.length - 1) * a.stride + 1) * tile.bytes) : 0;
   const pointers = lines(jobs.block * tile.rows * runCount(p) * 8);
-  const copies = a.kind === 'evaluated' || a.edge ? lines(jobs.block * tile.rows * steps * tile.bytes) : 0;
+  const copied = a.kind === 'evaluated' || a.edge || p.copyRows;
+  const copies = copied ? lines(jobs.block * tile.rows * (steps + (p.copyRows ? APART : 0)) * tile.bytes) : 0;
   const panels = p.packing === 'within' ? Math.ceil(panelsOf(p) / jobs.columnParts) * panelBytes(p) : 0;
   return {
     zeros: 0,
@@ -88,8 +89,14 @@ export const packStage = (p: Plan, packed: Buffer): Call => {
 const GRAIN_ELEMENTS = 16_384;
 
 const writeRowPointers = (w: StageWriter, p: Plan, at: RowPlace, pad: string): void => {
-  if (p.a.kind === 'runs') writeRuns(w, p.a, p.rows, p.reduce, p.tile.type, at, pad);
-  else writeEvaluatedRows(w, p.a, p.reduce, at, pad);
+  if (p.a.kind === 'runs') {
+    writeRuns(w, p.a, p.rows, p.reduce, p.tile.type, at, pad);
+    if (!p.copyRows) return;
+    const { count, pointers, copies } = at;
+    const length = w.param(p.a.length);
+    const copy = `memcpy(${copies}, ${pointers}[i], ${length} * ${p.tile.bytes}); ${pointers}[i] = ${copies}; ${copies} += ${length} + ${APART};`;
+    w.push(`${pad}for (i64 i = 0; i < ${count}; i++) { ${copy} }`);
+  } else writeEvaluatedRows(w, p.a, p.reduce, at, pad);
 };
 
 /**
