@@ -10,8 +10,10 @@ import { advance, splitIndex } from './axes.ts';
 import { coefficient, localsOf } from './factor.ts';
 import type { ReductionNest } from './match.ts';
 import type { Call } from './stages.ts';
-import { loops } from './text.ts';
-import { sizeOfAxes, type Axis, type StageWriter, type Target } from './types.ts';
+import { clipHelper, loops } from './text.ts';
+import type { Surroundings } from './plan.ts';
+import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
+import { canWriteWindows, windowHelpers, windowsOf, writeWindows } from './windows.ts';
 
 /** What along-memory axis a nest has, and parameters to lay out anew so that they run along it too. */
 interface Across {
@@ -147,52 +149,103 @@ const chunkOf = (extent: number, lanes: number): number =>
 /** Operations a thread should get at least. */
 const GRAIN = 20_000;
 
-export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: number, target: Target): Call => {
+/** One run of results along the axis, held in the array `acc` while the reduction passes. */
+const writeRun = (w: StageWriter, nest: ReductionNest, axis: Axis, type: string, chunk: number, pad: string): void => {
+  const step = (e: LExpr): string => `const ${type} ${w.name(nest.acc)} = acc[x]; acc[x] = ${w.expr(e)};`;
+  const update = (p: string, limit: string): void => {
+    const [cond] = evenConditions(nest.step, axis);
+    const line = (q: string, e: LExpr): void =>
+      w.push(`${q}for (i64 x = 0; x < ${limit}; x++) { const i64 ${w.name(axis.v)} = from + x; ${step(e)} }`);
+    if (!cond) return line(p, nest.step);
+    w.push(`${p}if (${w.expr(cond)}) {`);
+    line(`${p}  `, decide(nest.step, cond, true));
+    w.push(`${p}} else {`);
+    line(`${p}  `, decide(nest.step, cond, false));
+    w.push(`${p}}`);
+  };
+  const reduced = nest.reduce.map((a) => w.name(a.v));
+  w.push(`${pad}for (i64 x = 0; x < ${chunk}; x++) acc[x] = ${w.expr(nest.start)};`);
+  w.push(`${pad}if (wide == ${chunk}) {`);
+  loops(w, nest.reduce, reduced, `${pad}  `, (p) => update(p, String(chunk)));
+  w.push(`${pad}} else {`);
+  loops(w, nest.reduce, reduced, `${pad}  `, (p) => update(p, 'wide'));
+  w.push(`${pad}}`);
+};
+
+/** Results of one run, each through the finishing statements. */
+const writeResults = (w: StageWriter, nest: ReductionNest, axis: Axis, type: string, from: string, pad: string): void => {
+  w.push(`${pad}for (i64 x = 0; x < wide; x++) {`);
+  w.push(`${pad}  const i64 ${w.name(axis.v)} = from + x; const ${type} ${w.name(nest.acc)} = acc[${from}x];`);
+  w.block(nest.finish, `${pad}  `);
+  w.push(`${pad}}`);
+};
+
+/** The stage of a reduction across memory; `storage`: C type of a buffer's elements. */
+export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: number, { target, storage }: Surroundings): Call => {
   const lanes = target.vectorBytes / Math.min(8, bytes);
-  const chunk = chunkOf(axis.extent, lanes);
-  const chunks = Math.ceil(axis.extent / chunk);
   const steps = sizeOfAxes(nest.reduce);
-  const at: Local = axis.v;
-  const write = (w: StageWriter): void => {
-    const names = outer.map((a) => w.name(a.v));
-    const step = (e: LExpr): string => `const ${type} ${w.name(nest.acc)} = acc[x]; acc[x] = ${w.expr(e)};`;
-    const update = (pad: string, limit: string): void => {
-      const [cond] = evenConditions(nest.step, axis);
-      const line = (p: string, e: LExpr): void =>
-        w.push(`${p}for (i64 x = 0; x < ${limit}; x++) { const i64 ${w.name(at)} = from + x; ${step(e)} }`);
-      if (!cond) return line(pad, nest.step);
-      w.push(`${pad}if (${w.expr(cond)}) {`);
-      line(`${pad}  `, decide(nest.step, cond, true));
-      w.push(`${pad}} else {`);
-      line(`${pad}  `, decide(nest.step, cond, false));
-      w.push(`${pad}}`);
+  const windows = windowsOf(nest, outer, axis.extent, type, target);
+  const work = 2 * sizeOfAxes(nest.axes) * steps;
+  const plain = (): Call => {
+    const chunk = chunkOf(axis.extent, lanes);
+    const chunks = Math.ceil(axis.extent / chunk);
+    const write = (w: StageWriter): void => {
+      const names = outer.map((a) => w.name(a.v));
+      w.push(`  ${type} acc[${chunk}] __attribute__((aligned(64)));`);
+      splitIndex(w, `lo / ${w.param(chunks)}`, outer, names, '  ');
+      w.push(`  i64 part = lo % ${w.param(chunks)};`);
+      w.push('  for (i64 item = lo; item < hi; item++) {');
+      w.push(`    const i64 from = part * ${chunk}, wide = min_i64(${chunk}, ${w.param(axis.extent)} - from);`);
+      writeRun(w, nest, axis, type, chunk, '    ');
+      writeResults(w, nest, axis, type, '', '    ');
+      w.push(`    if (++part == ${w.param(chunks)}) { part = 0; ${advance(w, outer, names, '1')} }`);
+      w.push('  }');
     };
-    w.push(`  ${type} acc[${chunk}] __attribute__((aligned(64)));`);
-    splitIndex(w, `lo / ${w.param(chunks)}`, outer, names, '  ');
+    return { kind: 'call', helpers: [], write, count: sizeOfAxes(outer) * chunks, grain: grainOf(chunk, steps), work };
+  };
+  if (!windows || !canWriteWindows(windows, { nest, axis, storage })) return plain();
+  const chunk = windows.vectors * windows.tile.lanes;
+  const chunks = Math.ceil(axis.extent / chunk);
+  const blocks = outer.map((a) => (a === windows.position ? { v: a.v, extent: Math.ceil(a.extent / windows.positions) } : a));
+  const write = (w: StageWriter): void => {
+    const names = blocks.map((a, i) => (i === blocks.length - 1 ? 'block' : w.name(a.v)));
+    const v = w.name(windows.position.v);
+    w.push(`  ${type} acc[${chunk * windows.positions}] __attribute__((aligned(64)));`);
+    splitIndex(w, `lo / ${w.param(chunks)}`, blocks, names, '  ');
     w.push(`  i64 part = lo % ${w.param(chunks)};`);
     w.push('  for (i64 item = lo; item < hi; item++) {');
     w.push(`    const i64 from = part * ${chunk}, wide = min_i64(${chunk}, ${w.param(axis.extent)} - from);`);
-    w.push(`    for (i64 x = 0; x < ${chunk}; x++) acc[x] = ${w.expr(nest.start)};`);
-    const reduced = nest.reduce.map((a) => w.name(a.v));
+    w.push(
+      `    const i64 begin = block * ${windows.positions}, len = min_i64(${windows.positions}, ${w.param(windows.position.extent)} - begin);`,
+    );
     w.push(`    if (wide == ${chunk}) {`);
-    loops(w, nest.reduce, reduced, '      ', (pad) => update(pad, String(chunk)));
+    w.push(`      const i64 ${v} = begin, ${w.name(axis.v)} = from;`);
+    writeWindows(w, windows, { nest, axis, storage }, '      ');
+    w.push(`      for (i64 k = 0; k < len; k++) {`);
+    w.push(`        const i64 ${v} = begin + k;`);
+    w.push(`        for (i64 x = 0; x < ${chunk}; x++) {`);
+    w.push(`          const i64 ${w.name(axis.v)} = from + x; const ${type} ${w.name(nest.acc)} = acc[k * ${chunk} + x];`);
+    w.block(nest.finish, '          ');
+    w.push('        }');
+    w.push('      }');
     w.push('    } else {');
-    loops(w, nest.reduce, reduced, '      ', (pad) => update(pad, 'wide'));
+    w.push('      for (i64 k = 0; k < len; k++) {');
+    w.push(`        const i64 ${v} = begin + k;`);
+    writeRun(w, nest, axis, type, chunk, '        ');
+    writeResults(w, nest, axis, type, '', '        ');
+    w.push('      }');
     w.push('    }');
-    w.push('    for (i64 x = 0; x < wide; x++) {');
-    w.push(`      const i64 ${w.name(at)} = from + x; const ${type} ${w.name(nest.acc)} = acc[x];`);
-    w.block(nest.finish, '      ');
-    w.push('    }');
-    w.push(`    if (++part == ${w.param(chunks)}) { part = 0; ${advance(w, outer, names, '1')} }`);
+    w.push(`    if (++part == ${w.param(chunks)}) { part = 0; ${advance(w, blocks, names, '1')} }`);
     w.push('  }');
   };
-  const work = 2 * sizeOfAxes(nest.axes) * steps;
   return {
     kind: 'call',
-    helpers: [],
+    helpers: [clipHelper, ...windowHelpers(windows)],
     write,
-    count: sizeOfAxes(outer) * chunks,
-    grain: Math.max(1, Math.round(GRAIN / (chunk * (steps + 4)))),
+    count: sizeOfAxes(blocks) * chunks,
+    grain: grainOf(chunk * windows.positions, steps),
     work,
   };
 };
+
+const grainOf = (elements: number, steps: number): number => Math.max(1, Math.round(GRAIN / (elements * (steps + 4))));

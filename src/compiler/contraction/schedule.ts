@@ -83,7 +83,7 @@ class Scheduling {
       (copy, once) => void (once ? this.prepare : out).push(copy),
     );
     if (!across) return false;
-    out.push(acrossStage(across, type, dtypeInfo(nest.acc.type).bytes, this.#around.target));
+    out.push(acrossStage(across, type, dtypeInfo(nest.acc.type).bytes, this.#around));
     return true;
   }
 

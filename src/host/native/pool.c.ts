@@ -68,7 +68,7 @@ static void pieces(int worker) {
 static void* worker(void* number) {
   uint32_t seen = 0;
   for (;;) {
-    int spins = 4000;
+    int spins = 20000;
     while (atomic_load_explicit(&generation, memory_order_acquire) == seen && spins-- > 0) relax();
     if (atomic_load_explicit(&generation, memory_order_acquire) == seen) {
       pthread_mutex_lock(&lock);
