@@ -5,7 +5,7 @@
  */
 import type { Affine } from '../affine.ts';
 import { affineOf } from '../affine.ts';
-import { mapChildren, type Buffer, type LExpr, type Local, type Stmt } from '../loops.ts';
+import { mapChildren, type Buffer, type LExpr, type Stmt } from '../loops.ts';
 import { advance, splitIndex } from './axes.ts';
 import { coefficient, localsOf } from './factor.ts';
 import type { ReductionNest } from './match.ts';

@@ -102,7 +102,9 @@ const cut = (p: Omit<Plan, 'jobs'>, target: Target): Jobs => {
   const operations = 2 * batches * sizeOfAxes(p.rows) * sizeOfAxes(p.columns) * steps;
   const workers = operations < 2 * WORTH_A_THREAD ? 1 : target.threads;
   const wanted = workers === 1 ? 1 : Math.ceil((workers * JOBS_PER_WORKER) / batches);
-  const rowBytes = tiles * p.tile.rows * steps * p.tile.bytes;
+  // Windows overlap: what is read of an image is not more than the image.
+  const laidOut = tiles * p.tile.rows * steps * p.tile.bytes;
+  const rowBytes = p.a.kind === 'runs' ? Math.min(laidOut, p.a.load.buffer.size * p.tile.bytes) : laidOut;
   const columnBytes = panels * panelBytes(p);
   let rowParts = 1;
   let columnParts = 1;

@@ -141,11 +141,22 @@ export const transposer = (tile: Tile): readonly string[] => {
   return [
     vectorTypes(tile),
     shuffles(tile),
+    // Few rows (colour channels) are interleaved: constant steps let the compiler use shuffles.
+    ...[2, 3, 4].map(
+      (n) => `static void interleave${n}_${T}(const ${T}* x, i64 xs, ${T}* restrict y, i64 cols) {
+  for (i64 c = 0; c < cols; c++) { ${list(n, (r) => `y[${n} * c + ${r}] = x[${r} * xs + c];`).join(' ')} }
+}`,
+    ),
     `static void transpose_${T}(const ${T}* x, i64 xs, ${T}* restrict y, i64 ys, i64 rows, i64 cols) {
+${[2, 3, 4].map((n) => `  if (rows == ${n} && ys == ${n}) { interleave${n}_${T}(x, xs, y, cols); return; }`).join(' ')}
+  if (rows < ${lanes}) {
+    for (i64 r = 0; r < rows; r++) for (i64 c = 0; c < cols; c++) y[c * ys + r] = x[r * xs + c];
+    return;
+  }
   i64 c = 0;
 #define ROW(i) x + (r + i) * xs + c
 #define TO(i) y + (c + i) * ys + r
-  for (; rows >= ${lanes} && c + ${lanes} <= cols; c += ${lanes}) {
+  for (; c + ${lanes} <= cols; c += ${lanes}) {
     i64 r = 0;
     for (; r + ${lanes} <= rows; r += ${lanes}) TURN_${T}(ROW, TO)
     for (; r < rows; r++) for (i64 i = 0; i < ${lanes}; i++) y[(c + i) * ys + r] = x[r * xs + c + i];
