@@ -146,6 +146,21 @@ export const integerRange = (dtype: DType): readonly [bigint, bigint] => {
 /** Most strings one tensor may hold: an array of references costs memory before it holds anything. */
 const LARGEST_STRINGS = 2 ** 26;
 
+/** Bytes from which clearing memory is worth sparing. */
+const LARGE = 65_536;
+
+/** Node's way to memory that is not cleared; other JavaScript engines have none. */
+const { Buffer: NodeBuffer } = globalThis as { readonly Buffer?: { allocUnsafeSlow(bytes: number): Uint8Array<ArrayBuffer> } };
+
+/** New storage for `count` elements whose contents are anything: for what is overwritten whole before anybody reads it. */
+export const allocateUncleared = (dtype: DType, count: number): TensorData => {
+  const { storage, lanes } = dtypeInfo(dtype);
+  const length = count * lanes;
+  const bytes = storage ? length * storage.BYTES_PER_ELEMENT : 0;
+  if (!storage || !NodeBuffer || bytes < LARGE) return allocate(dtype, count);
+  return new storage(NodeBuffer.allocUnsafeSlow(bytes).buffer, 0, length);
+};
+
 /**
  * New zeroed storage for `count` elements (empty strings for `string`).
  * @throws FLAGOS_E_LIMIT if the platform has no array, or not the memory, for so many.

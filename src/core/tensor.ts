@@ -2,7 +2,7 @@
  * Tensors on the host: an element type, a shape, and dense row-major storage, nothing else.
  * Values a graph passes around are tensors, sequences of values, maps, or nothing (an empty optional).
  */
-import { allocate, dtypeInfo, integerRange, isBigInt, type DType, type NumericData, type TensorData } from './dtype.ts';
+import { allocate, allocateUncleared, dtypeInfo, integerRange, isBigInt, type DType, type NumericData, type TensorData } from './dtype.ts';
 import { floatCodec } from './codec.ts';
 import { FlagosError } from './errors.ts';
 
@@ -97,6 +97,12 @@ export class Tensor {
   static zeros(dtype: DType, dims: readonly number[]): Tensor {
     checkDims(dims);
     return new Tensor(dtype, dims, allocate(dtype, sizeOf(dims)));
+  }
+
+  /** A tensor that is about to be overwritten whole: its contents are anything until then. */
+  static uncleared(dtype: DType, dims: readonly number[]): Tensor {
+    checkDims(dims);
+    return new Tensor(dtype, dims, allocateUncleared(dtype, sizeOf(dims)));
   }
 
   /**

@@ -27,7 +27,7 @@ const placeFor = ({ type }: OutputBinding, into: Tensor | undefined): Tensor | u
   const dims = concreteShape(type);
   if (type?.kind !== 'tensor' || !dims) return undefined;
   if (into && into.dtype === type.dtype && into.dims.length === dims.length && into.dims.every((d, i) => d === dims[i])) return into;
-  return Tensor.zeros(type.dtype, dims);
+  return Tensor.uncleared(type.dtype, dims);
 };
 
 export class Cells {

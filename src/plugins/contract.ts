@@ -146,7 +146,7 @@ export interface Prepared {
   /**
    * Runs once. `inputs` stand in the order of the region's inputs and must not be changed. `outputs`
    * stand in the order of its outputs: where a host tensor of the known type and shape is given the
-   * result goes into it; an `undefined` place (shape unknown, or not a tensor, or device memory) is
+   * result goes into it, over whatever is there; an `undefined` place (shape unknown, or not a tensor, or device memory) is
    * filled by the kernel with a value of its own. A synchronous kernel returns nothing.
    */
   run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void>;

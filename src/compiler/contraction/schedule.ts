@@ -8,6 +8,7 @@ import type { Scheduled } from '../lower.ts';
 import { valueType } from '../render/c.ts';
 import { directBytes, directOf, directStage } from './few-rows.ts';
 import { acrossOf, acrossStage } from './across.ts';
+import { alongOf, alongStage } from './along.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { packedBytes } from './panels.ts';
@@ -58,7 +59,7 @@ class Scheduling {
       const c = nest && contractionOf(nest);
       const plan = c && this.#plan(c);
       if (plan) this.#stages(plan, out, before ?? out);
-      else if (nest && this.#across(nest, out)) continue;
+      else if (nest && (this.#across(nest, out) || this.#along(nest, out))) continue;
       else if (!nest && this.#transposition(s, out)) continue;
       else if (s.kind === 'for' && !s.parallel) out.push({ ...s, body: this.block(s.body, before ?? out) });
       else out.push(s);
@@ -85,6 +86,13 @@ class Scheduling {
     if (!across) return false;
     out.push(acrossStage(across, type, dtypeInfo(nest.acc.type).bytes, this.#around));
     return true;
+  }
+
+  /** Writes a reduction along memory as a stage; whether it was one. */
+  #along(nest: ReductionNest, out: Stmt[]): boolean {
+    const along = alongOf(nest);
+    if (along) out.push(alongStage(along, valueType(nest.acc.type)));
+    return along !== undefined;
   }
 
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {

@@ -6,7 +6,7 @@ import { affineOf, type Affine } from '../affine.ts';
 import type { BinaryOp } from '../expr.ts';
 import type { Buffer, LExpr } from '../loops.ts';
 import { coefficient, localsOf } from './factor.ts';
-import type { Axis, StageWriter, Tile } from './types.ts';
+import type { Axis, Tile } from './types.ts';
 
 /** Vector types, and the larger and smaller of two vectors: NaN where either is. */
 export const extremeHelper = ({ type: T, bytes, vectorBytes }: Tile): string =>
@@ -19,12 +19,13 @@ const infix: Partial<Record<BinaryOp, string>> = { add: '+', sub: '-', mul: '*',
 export type Read = Extract<LExpr, { kind: 'read' }>;
 
 export interface VectorScope {
-  readonly w: StageWriter;
   readonly tile: Tile;
   /** Lanes are neighbours along this axis. */
   readonly axis: Axis;
   /** Address of the first lane of a read that runs along the axis. */
   readonly address: (read: Read, at: Affine) => string;
+  /** What all lanes have. */
+  readonly even: (e: LExpr) => string;
   /** Names of what is a vector already. */
   readonly vectors: ReadonlyMap<string, string>;
   /** C type of a buffer's elements. */
@@ -42,7 +43,7 @@ const write = (e: LExpr, s: VectorScope): Text | undefined => {
   if (known) return { text: known, isVector: true };
   const names = localsOf(e);
   const even = !names.has(s.axis.v.name) && [...names].every((n) => !s.vectors.has(n));
-  if (even) return { text: `(${s.tile.type})${s.w.expr(e)}`, isVector: false };
+  if (even) return { text: `(${s.tile.type})${s.even(e)}`, isVector: false };
   if (e.kind === 'read') {
     const at = affineOf(e.at);
     if (!at || coefficient(at, s.axis) !== 1 || s.storage(e.buffer) !== s.tile.type) return undefined;

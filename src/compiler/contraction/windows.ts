@@ -5,10 +5,11 @@
  * short: what lies outside leaves the result as it is.
  */
 import type { Affine } from '../affine.ts';
-import type { Buffer, LExpr } from '../loops.ts';
+import { ix, type Buffer, type LExpr } from '../loops.ts';
 import { affineText } from './axes.ts';
 import { coefficient, guardsOf, isZero } from './factor.ts';
 import type { ReductionNest } from './match.ts';
+import { substitute, type Meanings } from './purify.ts';
 import { tileOf, vectorTypes } from './tile.ts';
 import { extremeHelper, vectorText, type Read } from './vector-expr.ts';
 import type { Axis, StageWriter, Target, Tile } from './types.ts';
@@ -97,13 +98,15 @@ const taps = (w: StageWriter, p: Windows, { nest, axis, storage }: WindowPlace, 
     return known;
   };
   for (let i = 0; i < count; i++) {
+    const moved: Meanings = new Map([[p.position.v.name, ix.add(p.position.v, ix.k(i))]]);
+    const even = (e: LExpr): string => w.expr(i === 0 ? e : substitute(e, moved));
     for (let v = 0; v < p.vectors; v++) {
       const name = `s${i}_${v}`;
       const address = (read: Read, at: Affine): string => {
         const { name: q, step } = pointer(read, at);
         return `${q}${step && i ? ` + ${i} * ${step}` : ''} + ${v * p.tile.lanes}`;
       };
-      const text = vectorText(p.step, { w, tile: p.tile, axis, address, vectors: new Map([[nest.acc.name, name]]), storage });
+      const text = vectorText(p.step, { tile: p.tile, axis, address, even, vectors: new Map([[nest.acc.name, name]]), storage });
       if (text === undefined) return undefined;
       steps.push(`${name} = ${text};`);
     }

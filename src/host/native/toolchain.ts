@@ -80,10 +80,6 @@ class Toolchain implements NativeToolchain {
     return { memory, address: (address + BigInt(ALIGN - 1)) & ~BigInt(ALIGN - 1) };
   }
 
-  uncleared(bytes: number): ArrayBuffer {
-    return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
-  }
-
   load(source: string, label: string): Promise<NativeKernel> {
     const key = LibraryCache.key(this.fingerprint, source);
     let kernel = this.#loaded.get(key);

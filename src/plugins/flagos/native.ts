@@ -27,8 +27,6 @@ export interface NativeToolchain {
   load(source: string, label: string): Promise<NativeKernel>;
   /** Zeroed memory for workspace, and its address on a cache line. It lives as long as `memory`. */
   allocate(bytes: number): { readonly memory: unknown; readonly address: bigint };
-  /** Memory that has not been cleared, for what is about to be overwritten whole. */
-  uncleared(bytes: number): ArrayBuffer;
   /** Address of an array's first element. It stays valid while the array lives. */
   address(data: ArrayBufferView): bigint;
 }

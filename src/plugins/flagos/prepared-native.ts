@@ -4,13 +4,12 @@
  * because changing threads twice takes about 60 µs.
  */
 import type { NumericData } from '../../core/dtype.ts';
-import { dtypeInfo } from '../../core/dtype.ts';
-import { sizeOf, Tensor } from '../../core/tensor.ts';
+import { Tensor } from '../../core/tensor.ts';
 import type { Prepared, RunValue } from '../contract.ts';
 import type { NativeKernel, NativeToolchain } from './native.ts';
 
 /** A run expected to take longer than this leaves the event loop free, milliseconds. */
-const BLOCKING_MS = 1;
+const BLOCKING_MS = 2;
 /** Operations per millisecond a first run is taken to reach. */
 const FIRST_GUESS = 30e6;
 /** Weight of the newest run in what the next is expected to take. */
@@ -76,18 +75,11 @@ export class PreparedNative implements Prepared {
     this.#addresses[i] = data.byteLength === 0 ? 0n : this.#toolchain.address(data);
   }
 
-  /** A tensor for an output. Its memory is not cleared: the kernel writes every element. */
-  #make({ dtype, dims }: OutputInfo): Tensor {
-    const { storage, bytes } = dtypeInfo(dtype);
-    const size = sizeOf(dims);
-    return new Tensor(dtype, dims, new storage!(this.#toolchain.uncleared(size * bytes), 0, size));
-  }
-
   run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void> {
     this.#check?.(inputs);
     for (let i = 0; i < this.#inputs.length; i++) if (this.#inputs[i]! >= 0) this.#bind(i, inputs[this.#inputs[i]!] as Tensor);
     for (let i = 0; i < this.#outputs.length; i++) {
-      const place = (outputs[i] ??= this.#make(this.#outputs[i]!)) as Tensor;
+      const place = (outputs[i] ??= Tensor.uncleared(this.#outputs[i]!.dtype, this.#outputs[i]!.dims)) as Tensor;
       this.#bind(this.#inputs.length + i, place);
     }
     const start = performance.now();
