@@ -111,7 +111,7 @@ const libm: Partial<Record<UnaryOp, string>> = {
   tanh: 'tanh',
 };
 /** Functions of the prelude, for float32. */
-const fast32 = new Set<UnaryOp>(['exp', 'tanh']);
+const fast32 = new Set<UnaryOp>(['exp', 'tanh', 'erf', 'log']);
 
 /** Where one function keeps what it refers to: its buffers, parameters and outer counters, by position in its context. */
 class Frame {
