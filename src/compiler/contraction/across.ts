@@ -86,11 +86,13 @@ const laidOut = (
  * Reads a reduction as one across memory. Parameters that run the wrong way are copied first.
  * @param temp makes workspace of a type; `kept` where it is filled once.
  * @param copies receives the loops that fill it.
+ * @param turned whether the nest can as well be computed along memory: then only constants are copied.
  */
 export const acrossOf = (
   n: ReductionNest,
   temp: (like: Buffer, elements: number, kept: boolean) => Buffer,
   copies: (copy: Stmt, once: boolean) => void,
+  turned: boolean,
 ): Across | undefined => {
   const axis = storeAxis(n);
   if (!axis || axis.extent < SHORT) return undefined;
@@ -102,7 +104,15 @@ export const acrossOf = (
     const at = affineOf(read.at);
     const size = at && sizeOfAxes([...n.axes, ...n.reduce].filter((a) => coefficient(at, a) !== 0));
     const alone = at && [...at.terms.keys()].every((name) => [...n.axes, ...n.reduce].some((a) => a.v.name === name));
-    if (!at || !alone || !size || size > Math.min(MOST_COPIED, 2 * read.buffer.size) || !isUnguarded(n.step, read)) return undefined;
+    if (
+      !at ||
+      !alone ||
+      !size ||
+      size > Math.min(MOST_COPIED, 2 * read.buffer.size) ||
+      !isUnguarded(n.step, read) ||
+      (turned && !read.buffer.constant)
+    )
+      return undefined;
     wrong.push({ read, at });
   }
   // If nothing runs along the axis already, the reduction is better turned than its data.

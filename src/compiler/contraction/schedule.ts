@@ -82,6 +82,7 @@ class Scheduling {
       nest,
       (like, elements, kept) => this.#elements(like.dtype, elements, kept),
       (copy, once) => void (once ? this.prepare : out).push(copy),
+      alongOf(nest) !== undefined,
     );
     if (!across) return false;
     out.push(acrossStage(across, type, dtypeInfo(nest.acc.type).bytes, this.#around));

@@ -154,6 +154,7 @@ class Toolchain implements NativeToolchain {
         await this.#library(LibraryCache.key(this.fingerprint, poolSource), poolSource, 'the thread pool'),
         'the thread pool',
       );
+      library.func('void keep_memory()')();
       library.func('int start(int)')(this.threads);
       const largePages = library.func('void large_pages(void*, uint64_t)');
       this.#largePages = (address, bytes) => void largePages(address, bytes);
