@@ -62,6 +62,11 @@ export class Flagos {
     );
   }
 
+  /** Resolves when no kernel of a {@link call} is being compiled in the background. */
+  ready(): Promise<void> {
+    return this.runtime.ready();
+  }
+
   close(): Promise<void> {
     return this.runtime.close();
   }

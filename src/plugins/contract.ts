@@ -162,6 +162,8 @@ export interface ChipSession {
   /** Whether regions with shapes known only while running can be prepared. */
   readonly dynamicShapes: boolean;
   readonly prior: CostPrior;
+  /** Whether regions are ready as soon as they are asked for: such a chip serves single calls while another compiles. */
+  readonly instant?: boolean;
   /** Whether this chip can run the region. Pure: same answer for the same region, nothing changed, nothing loaded. */
   supports(region: Region): Support;
   /** The ways it can run a region it supports; without this, one named `default` with the session's own types. */

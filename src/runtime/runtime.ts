@@ -10,10 +10,11 @@ import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/po
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
 import type { OpenChip } from '../dispatch/planner.ts';
-import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
+import type { Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
 import type { ProviderRegistry } from '../plugins/registry.ts';
+import { TieredCall } from './tiers.ts';
 import { callGraph, callKey, checkArguments, type PlainAttributes } from './call.ts';
 import { FlagosModel } from './model.ts';
 
@@ -44,7 +45,7 @@ export class Runtime {
   readonly broken: readonly { readonly chip: string; readonly error: Error }[];
   readonly quarantine: Quarantine;
   readonly #parts: RuntimeParts;
-  readonly #calls = new Map<string, GraphRunner>();
+  readonly #calls = new Map<string, TieredCall>();
   readonly #models = new Set<FlagosModel>();
   #closed = false;
 
@@ -122,7 +123,8 @@ export class Runtime {
   }
 
   /**
-   * Runs one op. Plans are kept by op, attributes and shapes, so a second call like the first costs little.
+   * Runs one op. Plans are kept by op, attributes and shapes, so a second call like the first costs little. The first
+   * calls of a kind may run on a chip with nothing to compile, while the better kernel is compiled: see {@link ready}.
    * @param op ONNX name, with domain if not ai.onnx: `MatMul`, `com.microsoft.FusedMatMul`.
    * @returns the outputs in order (as many as `outputs` says).
    */
@@ -138,12 +140,7 @@ export class Runtime {
     let runner = this.#calls.get(key);
     if (runner) this.#calls.delete(key);
     else {
-      runner = new GraphRunner(
-        callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops),
-        this.dispatcher(options.policy),
-        true,
-        { handsOut: true },
-      );
+      runner = new TieredCall(callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops), this.dispatcher(options.policy));
       if (this.#calls.size >= CALL_LIMIT) {
         const [oldest, old] = this.#calls.entries().next().value!;
         this.#calls.delete(oldest);
@@ -152,6 +149,11 @@ export class Runtime {
     }
     this.#calls.set(key, runner);
     return runner.run(inputs.filter((x) => x !== undefined));
+  }
+
+  /** Resolves when no kernel of a call is being made in the background: from then on calls run where they will stay. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.#calls.values()].map((c) => c.settled()));
   }
 
   /** Releases models, kernels and chips: all of them, whatever one of them throws. */

@@ -31,6 +31,7 @@ export interface VendorLog {
 export interface VendorOptions {
   readonly regions?: 'single' | 'connected';
   readonly dynamicShapes?: boolean;
+  readonly instant?: boolean;
   readonly prior?: Partial<CostPrior>;
   /** Ops it has; default all there is a record of, except control flow. */
   readonly ops?: readonly string[];
@@ -146,6 +147,7 @@ export const vendor = (name: string, options: VendorOptions = {}): KernelProvide
     regions: options.regions ?? 'single',
     dynamicShapes: options.dynamicShapes ?? false,
     prior: { overheadUs: 1, gflops: 10, gbps: 10, ...options.prior },
+    ...(options.instant && { instant: true }),
     supports: (region) => {
       const support = has(region);
       return support.ok && options.supports ? options.supports(region) : support;
