@@ -123,9 +123,20 @@ export const tokenMatches = (token: Token, candidate: PolicyCandidate): boolean 
     case 'chip':
       return candidate.provider === t.provider && candidate.chip === t.chip;
     case 'kernel':
-      return candidate.kernel === t.kernel || candidate.kernel.slice(0, candidate.kernel.lastIndexOf('.')) === t.kernel;
+      return (
+        candidate.kernel === t.kernel ||
+        candidate.kernel.slice(0, candidate.kernel.lastIndexOf('.')) === t.kernel ||
+        (t.kernel.includes('*') && globMatches(t.kernel, candidate.kernel))
+      );
   }
 };
+
+/** Whether the order for an op names this very kernel, variant and all (`impl:flagos/cpu:*.bf16` does for every op). */
+export const namesKernel = (candidate: PolicyCandidate, op: string, policy: Policy): boolean =>
+  orderFor(op, policy).some((token) => {
+    const t = parseToken(token);
+    return t.type === 'kernel' && (candidate.kernel === t.kernel || (t.kernel.includes('*') && globMatches(t.kernel, candidate.kernel)));
+  });
 
 /** Whether the allow and deny lists let a provider in; they concern vendors only. */
 export const vendorAllowed = (candidate: Pick<PolicyCandidate, 'provider' | 'kind'>, policy: Policy): boolean =>

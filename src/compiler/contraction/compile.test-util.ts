@@ -8,6 +8,7 @@ import type { NumericData } from '../../core/dtype.ts';
 import { dtypeInfo } from '../../core/dtype.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { poolSource } from '../../host/native/pool.c.ts';
+import { thisProcessor } from '../../host/native/processor.ts';
 import { lower } from '../lower.ts';
 import { renderC, storageType } from '../render/c.ts';
 import { renderJs } from '../render/js.ts';
@@ -28,7 +29,9 @@ export interface Compiled {
 }
 
 export interface Compiler {
-  compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>): Compiled;
+  compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>, precision?: 'fp32' | 'bf16'): Compiled;
+  /** What of bfloat16 this processor has. */
+  readonly bf16: readonly ('dot' | 'amx')[];
 }
 
 export const thisTarget: Target = { vectorBytes: 64, registers: 32, l1: 48 << 10, l2: 1 << 20, l3: 32 << 20, threads: 2 };
@@ -58,13 +61,16 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
     return library;
   };
   const pool = build(poolSource);
+  const dot = thisProcessor(1).bf16 !== undefined;
+  const tiles = pool.func('int amx_tiles()')() === 1 && thisProcessor(1).bf16 === 'amx';
   pool.func('int start(int)')(threads);
   const parallel = BigInt(pool.func('uint64_t parallel_address()')() as number | bigint);
   const loaded = new Map<string, ReturnType<Koffi['load']>>();
 
   return {
-    compile(inputs, outputs, target) {
-      const around = { target: { ...thisTarget, ...target }, storage: storageType };
+    bf16: [...(dot ? (['dot'] as const) : []), ...(tiles ? (['amx'] as const) : [])],
+    compile(inputs, outputs, target, precision = 'fp32') {
+      const around = { target: { ...thisTarget, ...target }, storage: storageType, precision };
       const program = lower(inputs, outputs, (body) => scheduleContractions(body, around), channelsLast);
       const { source, params, tempOffsets, workspaceBytes } = renderC(program);
       let library = loaded.get(source);

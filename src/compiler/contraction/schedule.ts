@@ -9,9 +9,12 @@ import { valueType } from '../render/c.ts';
 import { directBytes, directOf, directStage } from './few-rows.ts';
 import { acrossOf, acrossStage } from './across.ts';
 import { alongOf, alongStage } from './along.ts';
+import { AMX_ROWS, amxArithmetic } from './amx.ts';
+import { plainArithmetic, type Arithmetic } from './arithmetic.ts';
+import { bf16Arithmetic, canBeBf16 } from './bf16.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
-import { packedBytes } from './panels.ts';
+import { panelBytes, panelsOf } from './panels.ts';
 import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
 import { transpositionOf, transpositionStage } from './transpose.ts';
@@ -31,6 +34,10 @@ class Scheduling {
     this.#around = around;
   }
 
+  get #usesAmx(): boolean {
+    return this.#around.precision === 'bf16' && this.#around.target.bf16 === 'amx';
+  }
+
   #elements(dtype: DType, size: number, kept: boolean): Buffer {
     const buffer: Buffer = { name: `s${this.temps.length}`, dtype, size, role: 'temp', ...(kept ? { kept } : {}) };
     this.temps.push(buffer);
@@ -44,7 +51,8 @@ class Scheduling {
   #plan(c: Contraction): Plan | undefined {
     const steps = sizeOfAxes(c.reduce);
     const work = 2 * sizeOfAxes(c.axes) * steps;
-    const tile = tileOf(valueType(c.type), this.#around.target);
+    const usual = tileOf(valueType(c.type), this.#around.target);
+    const tile = usual && this.#usesAmx ? { ...usual, rows: AMX_ROWS } : usual;
     if (!tile || work < WORTH_IT || steps < FEW_STEPS) return undefined;
     const plan = planContraction(c, tile, this.#around);
     // Without columns every packed element is used once.
@@ -96,20 +104,29 @@ class Scheduling {
     return along !== undefined;
   }
 
+  #arithmetic(plan: Plan): Arithmetic {
+    const { precision, target } = this.#around;
+    if (precision !== 'bf16' || !canBeBf16(plan)) return plainArithmetic;
+    return target.bf16 === 'amx' ? amxArithmetic : bf16Arithmetic;
+  }
+
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {
     const direct = directOf(plan);
     if (direct) {
       out.push(directStage(plan, direct, this.#temp(directBytes(plan, direct), false)));
       return;
     }
-    const packed = plan.packing === 'within' ? undefined : this.#temp(packedBytes(plan), plan.packing === 'once');
+    const arithmetic = this.#arithmetic(plan);
+    const panels = sizeOfAxes(plan.columnBatch) * panelsOf(plan);
+    const packed = plan.packing === 'within' ? undefined : this.#temp(panels * arithmetic.panelBytes(plan), plan.packing === 'once');
     if (packed) {
-      const stage = packStage(plan, packed);
+      const wide = arithmetic.narrowPanel && this.#temp(panelBytes(plan) * this.#around.target.threads, false);
+      const stage = packStage(plan, packed, arithmetic, wide);
       if (plan.packing === 'once') this.prepare.push(stage);
       else (isInput(plan) ? before : out).push(stage);
     }
-    const scratch = this.#temp(scratchOf(plan).bytes * plan.jobs.workers, false);
-    out.push(multiplyStage(plan, packed, scratch));
+    const scratch = this.#temp(scratchOf(plan, arithmetic).bytes * plan.jobs.workers, false);
+    out.push(multiplyStage(plan, packed, scratch, arithmetic));
   }
 }
 

@@ -3,13 +3,14 @@
  * one whose jobs multiply.
  */
 import type { Buffer, Stmt } from '../loops.ts';
+import type { Arithmetic, TilePlace } from './arithmetic.ts';
 import { splitIndex } from './axes.ts';
 import { writePanel } from './pack.ts';
 import { panelBytes, panelsOf, tilesOf } from './panels.ts';
 import { APART, type Plan } from './plan.ts';
 import { writeEvaluatedRows, writeRuns, type RowPlace } from './rows.ts';
 import { clipHelper, eachIndex } from './text.ts';
-import { columnPacker, microKernels } from './tile.ts';
+import { columnPacker } from './tile.ts';
 import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
 
 export type Call = Extract<Stmt, { kind: 'call' }>;
@@ -23,12 +24,13 @@ interface Scratch {
   readonly pointers: number;
   readonly copies: number;
   readonly panels: number;
+  readonly narrow: number;
   readonly bytes: number;
 }
 
 const runCount = (p: Plan): number => (p.a.kind === 'runs' ? sizeOfAxes(p.a.outer) : 1);
 
-export const scratchOf = (p: Plan): Scratch => {
+export const scratchOf = (p: Plan, arithmetic: Arithmetic): Scratch => {
   const { tile, jobs, a } = p;
   const steps = sizeOfAxes(p.reduce);
   const zeros = a.kind === 'runs' && a.load.guards.length ? lines(((a.length - 1) * a.stride + 1) * tile.bytes) : 0;
@@ -36,12 +38,15 @@ export const scratchOf = (p: Plan): Scratch => {
   const copied = a.kind === 'evaluated' || a.edge || p.copyRows;
   const copies = copied ? lines(jobs.block * tile.rows * (steps + (p.copyRows ? APART : 0)) * tile.bytes) : 0;
   const panels = p.packing === 'within' ? Math.ceil(panelsOf(p) / jobs.columnParts) * panelBytes(p) : 0;
+  const narrow = lines(jobs.block * arithmetic.rowBytes(p));
+  const before = zeros + pointers + copies + panels;
   return {
     zeros: 0,
     pointers: zeros,
     copies: zeros + pointers,
     panels: zeros + pointers + copies,
-    bytes: zeros + pointers + copies + panels + LINE,
+    narrow: before,
+    bytes: before + narrow + LINE,
   };
 };
 
@@ -62,8 +67,11 @@ const panelStart = (w: StageWriter, p: Plan, pad: string): void => {
   w.push(`${pad}const i64 n0 = panel * ${p.tile.columns}, wide = min_i64(${p.tile.columns}, ${w.param(sizeOfAxes(p.columns))} - n0);`);
 };
 
-/** The stage that packs every panel. */
-export const packStage = (p: Plan, packed: Buffer): Call => {
+/**
+ * The stage that packs every panel.
+ * @param scratch a panel of the tile's own type for each worker, where panels are narrowed.
+ */
+export const packStage = (p: Plan, packed: Buffer, arithmetic: Arithmetic, scratch: Buffer | undefined): Call => {
   const count = sizeOfAxes(p.columnBatch) * panelsOf(p);
   const size = sizeOfAxes(p.reduce) * p.tile.columns;
   const write = (w: StageWriter): void => {
@@ -71,13 +79,25 @@ export const packStage = (p: Plan, packed: Buffer): Call => {
     w.push(`    const i64 panel = item % ${w.param(panelsOf(p))};`);
     batchIndex(w, p.columnBatch, `item / ${w.param(panelsOf(p))}`, '    ');
     panelStart(w, p, '    ');
-    w.push(`    ${p.tile.type}* restrict dst = (${p.tile.type}*)${w.buffer(packed)} + item * ${w.param(size)};`);
-    writePanel(w, p, '    ');
+    const place = (type: string): string => `(${type}*)(${w.buffer(packed)} + item * ${w.param(arithmetic.panelBytes(p))})`;
+    if (arithmetic.narrowPanel && scratch) {
+      const T = p.tile.type;
+      w.push(`    ${T}* const wide_panel = (${T}*)(${w.buffer(scratch)} + worker * ${w.param(panelBytes(p))});`);
+      w.push(`    { ${T}* restrict dst = wide_panel;`);
+      writePanel(w, p, '    ');
+      w.push(`    }`);
+      const narrow = arithmetic.packedType(p.tile);
+      w.push(`    ${narrow}* restrict dst = ${place(narrow)};`);
+      arithmetic.narrowPanel(w, p, '    ');
+    } else {
+      w.push(`    ${p.tile.type}* restrict dst = ${place(p.tile.type)};`);
+      writePanel(w, p, '    ');
+    }
     w.push('  }');
   };
   return {
     kind: 'call',
-    helpers: [clipHelper, ...columnPacker(p.tile)],
+    helpers: [clipHelper, ...columnPacker(p.tile), ...(arithmetic.narrowPanel ? arithmetic.helpers(p.tile) : [])],
     write,
     count,
     grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)),
@@ -122,12 +142,13 @@ export const writeFinish = (w: StageWriter, p: Plan, width: number | undefined, 
 };
 
 /** The stage whose jobs multiply. */
-export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buffer): Call => {
+export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buffer, arithmetic: Arithmetic): Call => {
   const { tile, jobs, packing } = p;
   const { type: T } = tile;
-  const space = scratchOf(p);
+  const space = scratchOf(p, arithmetic);
   const [m, steps, tiles, panels, runs] = [sizeOfAxes(p.rows), sizeOfAxes(p.reduce), tilesOf(p), panelsOf(p), runCount(p)];
-  const size = steps * tile.columns;
+  const packedType = packed ? arithmetic.packedType(tile) : T;
+  const size = packed ? arithmetic.panelBytes(p) / (packedType === T ? tile.bytes : 2) : steps * tile.columns;
   const count = sizeOfAxes(p.batch) * jobs.rowParts * jobs.columnParts;
   const write = (w: StageWriter): void => {
     const [SIZE, TILES, PANELS, RP, CP, RUNS] = [size, tiles, panels, jobs.rowParts, jobs.columnParts, runs].map((x) => w.param(x));
@@ -139,6 +160,7 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push(`  ${T}* const zeros = (${T}*)own; (void)zeros;`);
     if (space.pointers > 0) w.push(`  memset(zeros, 0, ${w.param(space.pointers)});`);
     w.push(`  const ${T}** const pointers = (const ${T}**)(own + ${w.param(space.pointers)});`);
+    if (arithmetic.begin) w.push(arithmetic.begin);
     w.push('  for (i64 item = lo; item < hi; item++) {');
     w.push('    i64 job = item;');
     w.push(`    const i64 cp = job % ${CP}; job /= ${CP}; const i64 rp = job % ${RP}; job /= ${RP};`);
@@ -154,34 +176,43 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
       w.push('    }');
     } else
       w.push(
-        `    const ${T}* const panels = (const ${T}*)${w.buffer(packed!)} + ((${positionAmong(w, p.columnBatch)}) * ${PANELS} + p0) * ${SIZE};`,
+        `    const ${packedType}* const panels = (const ${packedType}*)${w.buffer(packed!)} + ((${positionAmong(w, p.columnBatch)}) * ${PANELS} + p0) * ${SIZE};`,
       );
     w.push(`    for (i64 block = t0; block < t1; block += ${w.param(jobs.block)}) {`);
     w.push(`      const i64 end = min_i64(block + ${w.param(jobs.block)}, t1);`);
     w.push(`      ${T}* copies = (${T}*)(own + ${w.param(space.copies)}); (void)copies;`);
+    if (arithmetic.narrowRows) w.push(`      uint8_t* const narrow = own + ${w.param(space.narrow)};`);
     w.push('      for (i64 t = block; t < end; t++) {');
     w.push(`        ${tileRows}`);
     w.push(`        const ${T}** const ap = pointers + (t - block) * ${RUNS} * ${tile.rows};`);
     writeRowPointers(w, p, { from: 'm0', count: 'mr', pointers: 'ap', zeros: 'zeros', copies: 'copies' }, '        ');
+    arithmetic.narrowRows?.(w, p, { tile: '(t - block)', rows: 'mr', pointers: 'ap', runs: RUNS! }, '        ');
     w.push('      }');
     w.push('      for (i64 panel = p0; panel < p1; panel++) {');
     panelStart(w, p, '        ');
     w.push(`        const i64 vectors = (wide + ${tile.lanes - 1}) / ${tile.lanes}, across = vectors * ${tile.lanes};`);
     w.push('        for (i64 t = block; t < end; t++) {');
     w.push(`          ${tileRows}`);
-    const [length, stride] = p.a.kind === 'runs' ? [p.a.length, p.a.stride] : [steps, 1];
-    w.push(
-      `          mk_${T}[vectors - 1][mr - 1](${RUNS}, pointers + (t - block) * ${RUNS} * ${tile.rows}, ${w.param(length)}, ${w.param(stride)}, panels + (panel - p0) * ${SIZE}, tile);`,
-    );
+    const place: TilePlace = {
+      tile: '(t - block)',
+      rows: 'mr',
+      vectors: 'vectors',
+      pointers: `pointers + (t - block) * ${RUNS} * ${tile.rows}`,
+      runs: RUNS!,
+      panel: `panels + (panel - p0) * ${SIZE}`,
+      results: 'tile',
+    };
+    w.push(`          ${arithmetic.multiply(w, p, place)}`);
     writeFinish(w, p, tile.columns, '          ');
     w.push('        }');
     w.push('      }');
     w.push('    }');
     w.push('  }');
+    if (arithmetic.end) w.push(arithmetic.end);
   };
   return {
     kind: 'call',
-    helpers: [clipHelper, ...microKernels(tile), ...(packing === 'within' ? columnPacker(tile) : [])],
+    helpers: [clipHelper, ...arithmetic.helpers(tile), ...(packing === 'within' ? columnPacker(tile) : [])],
     write,
     count,
     grain: jobs.workers > 1 ? 1 : count,

@@ -18,6 +18,8 @@ export interface Target {
   readonly l1: number;
   readonly l2: number;
   readonly l3: number;
+  /** What it multiplies bfloat16 with, if anything: dot products of pairs (AVX512-BF16), or tiles (AMX). */
+  readonly bf16?: 'dot' | 'amx' | undefined;
   /** Threads of the pool. */
   readonly threads: number;
 }

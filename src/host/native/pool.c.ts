@@ -13,6 +13,8 @@ export const poolSource = String.raw`#define _GNU_SOURCE
 #include <sched.h>
 #if defined(__linux__)
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -118,6 +120,14 @@ void keep_memory(void) {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+/* Asks the system for AMX tiles, for all threads there will be; whether it gave them. */
+int amx_tiles(void) {
+#if defined(__linux__) && defined(__x86_64__)
+  return syscall(SYS_arch_prctl, 0x1023 /* ARCH_REQ_XCOMP_PERM */, 18 /* XTILEDATA */) == 0;
+#else
+  return 0;
 #endif
 }
 /* Starts the workers; returns how many threads (the caller's included) there are now. */

@@ -36,6 +36,7 @@ export const thisProcessor = (threads: number): Target => {
   const wide = has('avx512f') ? 64 : has('avx2') ? 32 : 16;
   return {
     vectorBytes: wide,
+    bf16: wide < 64 || !has('avx512_bf16') ? undefined : has('amx_bf16') ? 'amx' : 'dot',
     registers: wide === 64 || arch() === 'arm64' ? 32 : 16,
     l1: size.get(1) ?? 32 << 10,
     l2: size.get(2) ?? 512 << 10,

@@ -48,6 +48,7 @@ const findCompiler = async (
 class Toolchain implements NativeToolchain {
   readonly #loaded = new Map<string, Promise<NativeKernel>>();
   #parallel: Promise<bigint> | undefined;
+  #tiles = false;
   #largePages: ((address: bigint, bytes: number) => void) | undefined;
   /** Libraries stay loaded: a handle that is collected unloads its library, whatever addresses of it are still in use. */
   readonly #handles: ReturnType<Koffi['load']>[] = [];
@@ -74,6 +75,11 @@ class Toolchain implements NativeToolchain {
 
   address(data: ArrayBufferView): bigint {
     return BigInt(this.#koffi.address(data));
+  }
+
+  async hasTiles(): Promise<boolean> {
+    await this.#pool();
+    return this.#tiles;
   }
 
   allocate(bytes: number): { memory: unknown; address: bigint } {
@@ -155,6 +161,8 @@ class Toolchain implements NativeToolchain {
         'the thread pool',
       );
       library.func('void keep_memory()')();
+      // Before there are threads: they have what the process had when they began.
+      this.#tiles = library.func('int amx_tiles()')() === 1;
       library.func('int start(int)')(this.threads);
       const largePages = library.func('void large_pages(void*, uint64_t)');
       this.#largePages = (address, bytes) => void largePages(address, bytes);

@@ -1,4 +1,5 @@
 /** The chip `flagos/cpu`: regions compiled to machine code, one library and one call each. */
+import { FlagosError } from '../../core/errors.ts';
 import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
@@ -11,6 +12,15 @@ import { PreparedNative } from './prepared-native.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
 const float32: Variant = { name: 'fp32', numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated'] } };
+
+/**
+ * Contractions multiply in bfloat16 where the processor can. Everything else is calculated as ever; it is offered as
+ * this variant, too, so that a region holds together in it.
+ */
+const bfloat16: Variant = {
+  name: 'bf16',
+  numerics: { inputs: 'bfloat16', accumulate: 'float32', notes: ['reassociated', 'flush-denormals'] },
+};
 
 export class CpuSession implements ChipSession {
   readonly regions = 'connected';
@@ -37,13 +47,18 @@ export class CpuSession implements ChipSession {
   variants(region: Region): readonly Variant[] {
     if (isHostRegion(this.#ops, region)) return [hostVariant];
     // What must be checked before it runs has to be at hand then, not inside a fused region.
-    return [contentCheck(this.#ops, region) ? { ...float32, alone: true } : float32];
+    const alone = contentCheck(this.#ops, region) !== undefined;
+    const offered = this.#toolchain.target.bf16 && holdsFloat32(region) ? [float32, bfloat16] : [float32];
+    return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
 
-  async prepare(region: Region): Promise<Prepared> {
+  async prepare(region: Region, variant: string): Promise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
-    const around = { target: this.#toolchain.target, storage: storageType };
+    const precision = variant === bfloat16.name ? 'bf16' : 'fp32';
+    if (precision === 'bf16' && this.#toolchain.target.bf16 === 'amx' && !(await this.#toolchain.hasTiles()))
+      throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'the system does not let this process use AMX tiles');
+    const around = { target: this.#toolchain.target, storage: storageType, precision } as const;
     const program = lower(
       inputs.map((i) => i.tensor),
       outputs,
@@ -67,3 +82,6 @@ export class CpuSession implements ChipSession {
 
   close(): void {}
 }
+
+const holdsFloat32 = (region: Region): boolean =>
+  [...region.inputs, ...region.outputs].some(({ type }) => type?.kind === 'tensor' && type.dtype === 'float32');

@@ -25,6 +25,8 @@ export interface NativeToolchain {
   readonly target: Target;
   /** Compiles C, or finds it compiled. @throws FLAGOS_E_COMPILER */
   load(source: string, label: string): Promise<NativeKernel>;
+  /** Whether the system lets this process use AMX tiles; to be asked before a kernel that does is run. */
+  hasTiles(): Promise<boolean>;
   /** Zeroed memory for workspace, and its address on a cache line. It lives as long as `memory`. */
   allocate(bytes: number): { readonly memory: unknown; readonly address: bigint };
   /** Address of an array's first element. It stays valid while the array lives. */
