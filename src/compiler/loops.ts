@@ -31,6 +31,20 @@ export interface StageWriter {
   push(line: string): void;
 }
 
+/**
+ * Text a stage needs before it; equal texts stand once. A shared helper is a unit that many programs
+ * have in common and that takes long to compile: it may be compiled apart, once.
+ */
+export type Helper =
+  | string
+  | {
+      /** Texts the definition needs before it. */
+      readonly needs: readonly string[];
+      /** What stages need of it. Symbols are `HIDDEN`: visible to the units of one library only. */
+      readonly declaration: string;
+      readonly definition: string;
+    };
+
 /** A scalar variable: a loop counter, or a named intermediate value. */
 export interface Local {
   readonly kind: 'local';
@@ -64,7 +78,7 @@ export type Stmt =
    */
   | {
       readonly kind: 'call';
-      readonly helpers: readonly string[];
+      readonly helpers: readonly Helper[];
       readonly write: (w: StageWriter) => void;
       readonly count: number;
       readonly grain: number;

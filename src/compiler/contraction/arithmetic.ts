@@ -3,6 +3,7 @@
  * has instructions of its own. Stages ask it how columns are packed, what becomes of rows, and for the
  * microkernel; everything else about them stays the same.
  */
+import type { Helper } from '../loops.ts';
 import { panelBytes } from './panels.ts';
 import type { Plan } from './plan.ts';
 import { microKernels } from './tile.ts';
@@ -24,7 +25,7 @@ export interface TilePlace {
 }
 
 export interface Arithmetic {
-  readonly helpers: (tile: Tile) => readonly string[];
+  readonly helpers: (tile: Tile) => readonly Helper[];
   /** C type packed columns are of, and bytes of one panel. */
   readonly packedType: (tile: Tile) => string;
   readonly panelBytes: (p: Plan) => number;

@@ -61,8 +61,8 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
     return library;
   };
   const pool = build(poolSource);
-  const dot = thisProcessor(1).bf16 !== undefined;
-  const tiles = pool.func('int amx_tiles()')() === 1 && thisProcessor(1).bf16 === 'amx';
+  const dot = thisProcessor(1, 64).bf16 !== undefined;
+  const tiles = pool.func('int amx_tiles()')() === 1 && thisProcessor(1, 64).bf16 === 'amx';
   pool.func('int start(int)')(threads);
   const parallel = BigInt(pool.func('uint64_t parallel_address()')() as number | bigint);
   const loaded = new Map<string, ReturnType<Koffi['load']>>();

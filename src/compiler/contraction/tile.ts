@@ -3,6 +3,7 @@
  * reduction, loads one row of a panel and broadcasts one element of each row operand. Written with
  * vector extensions, it reaches the processor's peak wherever the tile fits its registers.
  */
+import type { Helper } from '../loops.ts';
 import type { Target, Tile } from './types.ts';
 
 const elementBytes: Readonly<Record<string, number>> = { float: 4, int32_t: 4, uint32_t: 4, double: 8, int64_t: 8, uint64_t: 8 };
@@ -74,18 +75,32 @@ export const vectorTypes = ({ type: T, bytes, vectorBytes }: Tile): string =>
   `typedef ${T} V_${T} __attribute__((vector_size(${vectorBytes}), may_alias));
 typedef ${T} U_${T} __attribute__((vector_size(${vectorBytes}), aligned(${bytes}), may_alias));`;
 
+/** Text that is long, and the same for all stages of a tile, is made once. */
+const oncePerTile = <T>(make: (tile: Tile) => T): ((tile: Tile) => T) => {
+  const made = new Map<string, T>();
+  return (tile) => {
+    const key = [tile.type, tile.vectorBytes, tile.rows, tile.vectors].join();
+    const known = made.get(key) ?? make(tile);
+    made.set(key, known);
+    return known;
+  };
+};
+
 /** The microkernels of a tile, for every number of rows and vectors up to its own: edges are computed at their own size. */
-export const microKernels = (tile: Tile): readonly string[] => {
+export const microKernels = oncePerTile((tile: Tile): readonly Helper[] => {
   const { type: T } = tile;
   const sizes = list(tile.vectors, (v) => list(tile.rows, (r) => [r + 1, v + 1] as const));
+  const table = `HIDDEN void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, ${T}*)`;
+  const names = sizes.map((row) => `{${row.map(([r, v]) => `mk_${T}_${r}x${v}`).join(', ')}}`).join(', ');
   return [
     vectorTypes(tile),
-    ...sizes.flat().map(([r, v]) => microKernel(tile, r, v)),
-    `static void (*const mk_${T}[${tile.vectors}][${tile.rows}])(i64, const ${T}* const*, i64, i64, const ${T}*, ${T}*) = {${sizes
-      .map((row) => `{${row.map(([r, v]) => `mk_${T}_${r}x${v}`).join(', ')}}`)
-      .join(', ')}};`,
+    {
+      needs: [vectorTypes(tile)],
+      declaration: `extern ${table};`,
+      definition: [...sizes.flat().map(([r, v]) => microKernel(tile, r, v)), `${table} = {${names}};`].join('\n'),
+    },
   ];
-};
+});
 
 /** Interleaving halves log2(lanes) times turns rows into columns: the lines that do it, and the names they end in. */
 const interleave = (T: string, lanes: number): { lines: string[]; names: string[] } => {
@@ -118,7 +133,7 @@ typedef ${bytes === 8 ? 'int64_t' : 'int32_t'} M_${T} __attribute__((vector_size
 };
 
 /** `pack_columns_<type>(src, n, dst)`: column j of the panel dst is src[j][0 … n). */
-export const columnPacker = (tile: Tile): readonly string[] => {
+export const columnPacker = oncePerTile((tile: Tile): readonly string[] => {
   const { type: T, lanes, columns } = tile;
   return [
     vectorTypes(tile),
@@ -133,10 +148,10 @@ export const columnPacker = (tile: Tile): readonly string[] => {
   for (; k < n; k++) for (i64 j = 0; j < ${columns}; j++) dst[k * ${columns} + j] = src[j][k];
 }`,
   ];
-};
+});
 
 /** `transpose_<type>(x, xs, y, ys, rows, cols)`: y[c · ys + r] = x[r · xs + c]. */
-export const transposer = (tile: Tile): readonly string[] => {
+export const transposer = oncePerTile((tile: Tile): readonly string[] => {
   const { type: T, lanes } = tile;
   return [
     vectorTypes(tile),
@@ -166,4 +181,4 @@ ${[2, 3, 4].map((n) => `  if (rows == ${n} && ys == ${n}) { interleave${n}_${T}(
   for (; c < cols; c++) for (i64 r = 0; r < rows; r++) y[c * ys + r] = x[r * xs + c];
 }`,
   ];
-};
+});

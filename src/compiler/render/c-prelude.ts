@@ -14,6 +14,7 @@ typedef int64_t i64;
 typedef struct { void** b; const i64* p; const i64* v; } ctx_t;
 typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
 typedef void (*parallel_t)(stage_t, const ctx_t*, i64 n, i64 grain);
+#define HIDDEN __attribute__((visibility("hidden")))
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE i64 min_i64(i64 a, i64 b) { return a < b ? a : b; }

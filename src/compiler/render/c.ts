@@ -9,15 +9,17 @@
  */
 import { dtypeInfo, integerRange, isBigInt, type DType } from '../../core/dtype.ts';
 import { FlagosError } from '../../core/errors.ts';
-import { workOf, type Buffer, type LExpr, type Local, type Program, type StageWriter, type Stmt } from '../loops.ts';
+import { workOf, type Buffer, type Helper, type LExpr, type Local, type Program, type StageWriter, type Stmt } from '../loops.ts';
 import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
 import { isIndexArithmetic } from '../hoist.ts';
 import { Lifetimes, type Workspace } from '../workspace.ts';
-import { cPrelude } from './c-prelude.ts';
+import { unitsOf, wholeText, type CUnit, type ProgramText, type StageText } from './c-units.ts';
 
 export interface CProgram {
-  /** The translation unit. Depends on structure only, not on extents. */
+  /** The program as one translation unit. Depends on structure only, not on extents. */
   readonly source: string;
+  /** The same as at most so many units (and shared ones) that are linked into one library. */
+  units(most: number): readonly CUnit[];
   /** Values of `p[…]`. */
   readonly params: readonly number[];
   /** Where each workspace buffer lies in one block of `workspaceBytes`, in the order they follow inputs and outputs in `b`. */
@@ -375,9 +377,8 @@ type Around = { readonly kind: 'counter'; readonly v: Local } | { readonly kind:
 /** A whole program: stage functions (equal ones once) and the entry that calls them in order. */
 class ProgramWriter {
   readonly #all: readonly Buffer[];
-  readonly #stages = new Map<string, string>();
+  readonly #stages = new Map<string, StageText>();
   readonly params: number[] = [];
-  readonly #helpers = new Set<string>();
   /** Lines of the entry being written. */
   #run: string[] = [];
   readonly #entries: string[] = [];
@@ -421,8 +422,7 @@ class ProgramWriter {
         this.#stage(s.body, s.v, s.extent, pad, known);
       } else if (s.kind === 'call') {
         flush();
-        s.helpers.forEach((h) => this.#helpers.add(h));
-        this.#function(known, s.write, s.count, s.grain, pad);
+        this.#function(known, s.helpers, s.write, s.count, s.grain, pad);
       } else if (s.kind === 'for' && containsParallel(s.body)) {
         flush();
         const depth = known.filter((k) => k.kind === 'counter').length;
@@ -442,6 +442,7 @@ class ProgramWriter {
     const grain = Math.max(1, Math.round(GRAIN / Math.max(1, workOf(body))));
     this.#function(
       around,
+      [],
       (writer) => {
         if (v) {
           const name = writer.name(v);
@@ -457,7 +458,14 @@ class ProgramWriter {
   }
 
   /** A stage function, equal ones once, and its call. */
-  #function(around: readonly Around[], write: (w: CWriter) => void, count: number, grain: number, pad: string): void {
+  #function(
+    around: readonly Around[],
+    helpers: readonly Helper[],
+    write: (w: CWriter) => void,
+    count: number,
+    grain: number,
+    pad: string,
+  ): void {
     const frame = new Frame();
     const writer = new CWriter(frame);
     let counters = 0;
@@ -472,8 +480,8 @@ class ProgramWriter {
       ...writer.lines,
       '}',
     ].join('\n');
-    let name = this.#stages.get(text);
-    if (!name) this.#stages.set(text, (name = `stage${this.#stages.size}`));
+    let stage = this.#stages.get(text);
+    if (!stage) this.#stages.set(text, (stage = { name: `stage${this.#stages.size}`, text, helpers }));
     const offset = this.params.length;
     this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
@@ -481,18 +489,12 @@ class ProgramWriter {
     if (this.#loops === 0) this.#step++;
     const buffers = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
     this.#run.push(
-      `${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${name}, &c_, p[${at}], p[${at + 1}]); }`,
+      `${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${stage.name}, &c_, p[${at}], p[${at + 1}]); }`,
     );
   }
 
-  get source(): string {
-    return [
-      cPrelude,
-      ...this.#helpers,
-      ...[...this.#stages].map(([text, name]) => `static void ${name}${text}`),
-      ...this.#entries,
-      '',
-    ].join('\n');
+  get text(): ProgramText {
+    return { stages: [...this.#stages.values()], entries: this.#entries };
   }
 }
 
@@ -510,7 +512,8 @@ export const renderC = (program: Program): CProgram => {
   const writer = new ProgramWriter(program);
   const { offsets, bytes } = writer.workspace;
   return {
-    source: writer.source,
+    source: wholeText(writer.text),
+    units: (most) => unitsOf(writer.text, most),
     params: writer.params,
     // What no stage touches needs no place.
     tempOffsets: program.temps.map((t) => offsets.get(t) ?? 0),

@@ -28,16 +28,18 @@ const caches = (): Map<number, number> => {
   return sizes;
 };
 
-/** Where the system is silent, sizes most processors of the last ten years have at least. */
-export const thisProcessor = (threads: number): Target => {
+/**
+ * Where the system is silent, sizes most processors of the last ten years have at least.
+ * @param vectorBytes what the compiler makes use of.
+ */
+export const thisProcessor = (threads: number, vectorBytes: Target['vectorBytes']): Target => {
+  const size = caches();
   const facts = cpuFacts();
   const has = (feature: string): boolean => new RegExp(`\\b${feature}\\b`).test(facts);
-  const size = caches();
-  const wide = has('avx512f') ? 64 : has('avx2') ? 32 : 16;
   return {
-    vectorBytes: wide,
-    bf16: wide < 64 || !has('avx512_bf16') ? undefined : has('amx_bf16') ? 'amx' : 'dot',
-    registers: wide === 64 || arch() === 'arm64' ? 32 : 16,
+    vectorBytes,
+    bf16: vectorBytes < 64 || !has('avx512_bf16') ? undefined : has('amx_bf16') ? 'amx' : 'dot',
+    registers: vectorBytes === 64 || arch() === 'arm64' ? 32 : 16,
     l1: size.get(1) ?? 32 << 10,
     l2: size.get(2) ?? 512 << 10,
     l3: size.get(3) ?? 8 << 20,

@@ -1,5 +1,4 @@
 /** The chip `flagos/cpu`: regions compiled to machine code, one library and one call each. */
-import { FlagosError } from '../../core/errors.ts';
 import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
@@ -56,8 +55,6 @@ export class CpuSession implements ChipSession {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const precision = variant === bfloat16.name ? 'bf16' : 'fp32';
-    if (precision === 'bf16' && this.#toolchain.target.bf16 === 'amx' && !(await this.#toolchain.hasTiles()))
-      throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'the system does not let this process use AMX tiles');
     const around = { target: this.#toolchain.target, storage: storageType, precision } as const;
     const program = lower(
       inputs.map((i) => i.tensor),
@@ -65,9 +62,10 @@ export class CpuSession implements ChipSession {
       (body) => scheduleContractions(body, around),
       channelsLast,
     );
-    const { source, params, tempOffsets, workspaceBytes } = renderC(program);
+    const code = renderC(program);
+    const { params, tempOffsets, workspaceBytes } = code;
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
-    const kernel = await this.#toolchain.load(source, label);
+    const kernel = await this.#toolchain.load(code, label);
     return new PreparedNative(this.#toolchain, kernel, {
       params,
       tempOffsets,

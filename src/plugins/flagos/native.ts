@@ -1,6 +1,17 @@
 /** What the chip `flagos/cpu` needs of the host: a C compiler, a place to keep libraries, foreign calls, threads. */
 
 import type { Target } from '../../compiler/contraction/types.ts';
+import type { CUnit } from '../../compiler/render/c-units.ts';
+
+/** C to be compiled: by its whole text it is known, and as units it is compiled. */
+export interface CCode {
+  readonly source: string;
+  /** At most so many units, shared ones not counted. */
+  units(most: number): readonly CUnit[];
+}
+
+/** Told how many of a kernel's units are compiled. */
+export type BuildWatch = (done: number, total: number) => void;
 
 /** A compiled program, called through its one entry `void run(void** b, const i64* p, parallel_t par)`. */
 export interface NativeKernel {
@@ -24,9 +35,7 @@ export interface NativeToolchain {
   /** What schedules need to know of the processor. */
   readonly target: Target;
   /** Compiles C, or finds it compiled. @throws FLAGOS_E_COMPILER */
-  load(source: string, label: string): Promise<NativeKernel>;
-  /** Whether the system lets this process use AMX tiles; to be asked before a kernel that does is run. */
-  hasTiles(): Promise<boolean>;
+  load(code: CCode, label: string, watch?: BuildWatch): Promise<NativeKernel>;
   /** Zeroed memory for workspace, and its address on a cache line. It lives as long as `memory`. */
   allocate(bytes: number): { readonly memory: unknown; readonly address: bigint };
   /** Address of an array's first element. It stays valid while the array lives. */
