@@ -1,5 +1,6 @@
 /** Progress on stderr: one line that rewrites itself, shown only when something takes over a second. */
 import type { StepObserver } from '../dispatch/execute.ts';
+import type { PrepareProgress } from '../dispatch/prepare.ts';
 import type { Io } from './io.ts';
 
 const FIRST_MS = 1000;
@@ -65,3 +66,11 @@ export const withProgress = async <T>(progress: Progress, status: string, work: 
 /** Steps of a run as progress; nothing at all where nobody would see it, so that times stay true. */
 export const watchSteps = (progress: Progress, what: string): StepObserver | undefined =>
   progress.shown ? { before: (step, index) => progress.update(`${what}: step ${index + 1}, ${step.label} on ${step.kernel}`) } : undefined;
+
+/** Preparation of a model's kernels as progress. */
+export const watchPreparing =
+  (progress: Progress) =>
+  ({ done, regions, label, kernel, parts }: PrepareProgress): void =>
+    progress.update(
+      `preparing ${done + 1} of ${regions} for ${kernel.split(':')[0]}${parts ? `, ${parts.done} of ${parts.total} compiled` : ''}: ${label}`,
+    );

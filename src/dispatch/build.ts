@@ -12,12 +12,14 @@ import { bindPlan, type PrepareTail } from './bind.ts';
 import { wait, type Flow } from './flow.ts';
 import { planGraph, type PlanContext } from './planner.ts';
 import { regionKey, type PlannedGraph, type PlannedRegion } from './planned.ts';
-import { disposeKernels, prepareRegion, type PreparedPlan } from './prepare.ts';
+import { describeRegion, disposeKernels, prepareRegion, type PreparedPlan, type PrepareProgress } from './prepare.ts';
 import { orFirst, type Blame } from './recover.ts';
 import { specialize, type Specialized } from './specialize.ts';
 
 export interface BuildContext extends PlanContext, Blame {
   readonly ops: OpSet;
+  /** Told before each kernel is prepared, and while it is. */
+  readonly preparing?: ((progress: PrepareProgress) => void) | undefined;
 }
 
 /** How the parts of a plan that are graphs themselves are run. */
@@ -73,12 +75,30 @@ class Building {
     else this.#context.setAside(region.kernel, region.signature, thrown.reason, !unsupported && policy.onFailure === 'quarantine');
   }
 
+  #watching(region: PlannedRegion, done: number, regions: number): ((parts?: number, total?: number) => void) | undefined {
+    const { preparing } = this.#context;
+    return (
+      preparing &&
+      ((parts, total) =>
+        preparing({
+          done,
+          regions,
+          label: describeRegion(region),
+          kernel: region.kernel,
+          parts: parts === undefined || total === undefined ? undefined : { done: parts, total },
+        }))
+    );
+  }
+
   *#prepare(planned: PlannedGraph, round: number): Flow<boolean> {
     let complete = true;
-    for (const region of planned.regions) {
+    for (const [done, region] of planned.regions.entries()) {
       if (this.#ready.has(keyOf(region))) continue;
+      const say = this.#watching(region, done, planned.regions.length);
+      say?.();
       try {
-        this.#ready.set(keyOf(region), yield* wait(prepareRegion(region, (r) => this.#inner.control(r, this.#special))));
+        const prepared = prepareRegion(region, (r) => this.#inner.control(r, this.#special), say);
+        this.#ready.set(keyOf(region), yield* wait(prepared));
       } catch (e) {
         this.#refused(region, e, round);
         complete = false;

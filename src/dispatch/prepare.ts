@@ -3,7 +3,7 @@ import { asError, FlagosError, wrapError } from '../core/errors.ts';
 import { opName, type ValueType } from '../core/graph.ts';
 import type { Tensor, Value } from '../core/tensor.ts';
 import { isPromise, type MaybePromise } from '../core/async.ts';
-import type { MemorySpace, Prepared, RegionValue, RunValue } from '../plugins/contract.ts';
+import type { MemorySpace, Prepared, PrepareWatch, RegionValue, RunValue } from '../plugins/contract.ts';
 import type { PlannedGraph, PlannedRegion } from './planned.ts';
 import type { Specialized } from './specialize.ts';
 
@@ -88,6 +88,18 @@ export const traceOf = (planned: PlannedRegion): { node: string; op: string; chi
   kernel: planned.kernel,
 });
 
+/** How far the preparation of a plan is. */
+export interface PrepareProgress {
+  /** Regions that are ready, and all there are. */
+  readonly done: number;
+  readonly regions: number;
+  /** What is being prepared, and by which kernel. */
+  readonly label: string;
+  readonly kernel: string;
+  /** Parts of it that are ready, where its chip says so. */
+  readonly parts: { readonly done: number; readonly total: number } | undefined;
+}
+
 /** Runs subgraphs for a control-flow node; made by the runner, which knows how graphs are run. */
 export type PrepareControl = (planned: PlannedRegion) => Prepared;
 
@@ -100,7 +112,7 @@ const isKernel = (made: unknown): boolean =>
   typeof made.dispose === 'function';
 
 /** Prepares one region's kernel. @throws FLAGOS_E_UNSUPPORTED (another kernel may do), FLAGOS_E_KERNEL, FLAGOS_E_KERNEL_CONTRACT, with the region's trace. */
-export const prepareRegion = (planned: PlannedRegion, control: PrepareControl): MaybePromise<Prepared> => {
+export const prepareRegion = (planned: PlannedRegion, control: PrepareControl, watch?: PrepareWatch): MaybePromise<Prepared> => {
   const failed = (thrown: unknown): never => {
     throw wrapError('FLAGOS_E_KERNEL', thrown, { trace: traceOf(planned) });
   };
@@ -113,7 +125,7 @@ export const prepareRegion = (planned: PlannedRegion, control: PrepareControl): 
     );
   };
   try {
-    const made = planned.chip ? planned.chip.session.prepare(planned.region, planned.variant) : control(planned);
+    const made = planned.chip ? planned.chip.session.prepare(planned.region, planned.variant, watch) : control(planned);
     return isPromise(made) ? made.then(checked, failed) : checked(made);
   } catch (e) {
     return failed(e);

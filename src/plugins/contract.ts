@@ -153,6 +153,9 @@ export interface Prepared {
   dispose(): void | Promise<void>;
 }
 
+/** Told how many parts of a kernel are ready while it is prepared: for progress. Calling it is never required. */
+export type PrepareWatch = (done: number, total: number) => void;
+
 /** An open chip. */
 export interface ChipSession {
   /** Absent: host memory. */
@@ -169,7 +172,7 @@ export interface ChipSession {
   /** The ways it can run a region it supports; without this, one named `default` with the session's own types. */
   variants?(region: Region): readonly Variant[];
   /** Compiles, packs, plans. Throws `FLAGOS_E_UNSUPPORTED` if it turns out that it cannot. */
-  prepare(region: Region, variant: string): Prepared | Promise<Prepared>;
+  prepare(region: Region, variant: string, watch?: PrepareWatch): Prepared | Promise<Prepared>;
   close(): void | Promise<void>;
 }
 

@@ -10,6 +10,7 @@ import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/po
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
 import type { OpenChip } from '../dispatch/planner.ts';
+import type { PrepareProgress } from '../dispatch/prepare.ts';
 import type { Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
@@ -33,6 +34,8 @@ export interface RuntimeParts {
 export interface LoadOptions {
   /** Changes to the runtime's policy for this model alone. */
   readonly policy?: PolicyOverride;
+  /** Told how far the preparation of its kernels is, which may take seconds where they are compiled. */
+  readonly onPrepare?: (progress: PrepareProgress) => void;
 }
 
 /** Single-op graphs kept for {@link Runtime.call}. */
@@ -117,7 +120,9 @@ export class Runtime {
 
   /** A model ready to run. Nothing is compiled before shapes are known: at the first run, or by `prepare`. */
   model(model: Model, options: LoadOptions = {}): FlagosModel {
-    const loaded: FlagosModel = new FlagosModel(model, this.dispatcher(options.policy), () => this.#models.delete(loaded));
+    const loaded: FlagosModel = new FlagosModel(model, { ...this.dispatcher(options.policy), preparing: options.onPrepare }, () =>
+      this.#models.delete(loaded),
+    );
     this.#models.add(loaded);
     return loaded;
   }

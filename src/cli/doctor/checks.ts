@@ -7,7 +7,7 @@ import type { Policy, Token } from '../../opmanager/policy.ts';
 import type { Io } from '../io.ts';
 import { configOf, openRuntime, quietly, tokenHasChip, type RuntimeValues } from '../runtime-options.ts';
 import { missingChips } from '../verbs/chips.ts';
-import { compilerCheck, onnxruntimeCheck } from './tools.ts';
+import { cacheCheck, compilerCheck, onnxruntimeCheck } from './tools.ts';
 
 export interface Check {
   readonly name: string;
@@ -116,7 +116,7 @@ export const doctorChecks = async (options: RuntimeValues, io: Io): Promise<Chec
       hint: error instanceof FlagosError ? error.hint : undefined,
     });
   }
-  checks.push(await onnxruntimeCheck(io.cwd), await compilerCheck(io.env));
+  checks.push(await onnxruntimeCheck(io.cwd), await compilerCheck(io.env), cacheCheck(io.env));
   if (io.self !== undefined && !existsSync(io.self))
     checks.push({ name: 'program', state: 'broken', detail: `${io.self} is gone`, hint: 'npm run build' });
   return checks;

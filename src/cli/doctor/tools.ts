@@ -1,16 +1,18 @@
 /** Tools around this library: onnxruntime, and a C compiler. */
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
-import { asError } from '../../core/errors.ts';
+import { asError, FlagosError } from '../../core/errors.ts';
+import { silentLogger } from '../../core/log.ts';
+import type { Environment } from '../../host/config-env.ts';
+import { LibraryCache } from '../../host/native/cache.ts';
+import { findCompiler } from '../../host/native/compiler.ts';
 import { readPackageJson } from '../../host/package-json.ts';
+import { bytes as size } from '../format.ts';
 import { findOnnxruntime } from '../onnxruntime-module.ts';
 import type { Check } from './checks.ts';
 
-const run = promisify(execFile);
-/** A compiler that is asked for its version answers at once. */
+/** For finding a compiler and trying it. */
 const LIMIT_MS = 10_000;
 
 /** Version of the package a module belongs to. */
@@ -39,19 +41,45 @@ export const onnxruntimeCheck = async (cwd: string): Promise<Check> => {
   }
 };
 
-/** The first of the usual compilers that answers; `CC` names one that must. */
-export const compilerCheck = async (env: Readonly<Record<string, string | undefined>>): Promise<Check> => {
+/** The compiler that kernels are compiled with, found as the chip finds it; `CC` names one that must work. */
+export const compilerCheck = async (env: Environment): Promise<Check> => {
   const name = 'C compiler';
-  const named = env['CC']?.trim();
-  for (const compiler of named ? [named] : ['cc', 'gcc', 'clang']) {
-    try {
-      const { stdout } = await run(compiler, ['--version'], { timeout: LIMIT_MS });
-      return { name, state: 'ok', detail: `${compiler}: ${stdout.split('\n')[0] ?? ''}` };
-    } catch (thrown) {
-      // Absent: the next one may be there. One that was named must be.
-      if (named)
-        return { name, state: 'broken', detail: `CC names ${named}, which does not run: ${asError(thrown).message.split('\n')[0] ?? ''}` };
-    }
+  try {
+    const found = await findCompiler(env, new LibraryCache(env, silentLogger), LIMIT_MS);
+    if ('missing' in found) return { name, state: env['CC']?.trim() ? 'broken' : 'missing', detail: found.missing, hint: found.hint };
+    const { command, version, limited } = found.compiler;
+    return {
+      name,
+      state: 'ok',
+      detail: `${command.join(' ')}: ${version}`,
+      ...(limited ? { hint: `it compiles for any processor of this kind, because ${limited}` } : {}),
+    };
+  } catch (thrown) {
+    return {
+      name,
+      state: 'broken',
+      detail: asError(thrown).message.split('\n')[0] ?? '',
+      hint: 'set FLAGOS_CACHE to a folder of your own',
+    };
   }
-  return { name, state: 'missing', detail: 'none of cc, gcc, clang was found', hint: 'install gcc or clang for compiled kernels' };
+};
+
+/** Where compiled kernels are kept, and how much room they take. */
+export const cacheCheck = (env: Environment): Check => {
+  const name = 'kernel cache';
+  try {
+    const { folders, limit, bytes } = new LibraryCache(env, silentLogger);
+    const detail = `${folders.writable}, ${size(bytes)} of at most ${size(limit)}`;
+    return folders.note === undefined
+      ? { name, state: 'ok', detail }
+      : { name, state: 'broken', detail: folders.note, hint: 'set FLAGOS_CACHE to a folder of your own' };
+  } catch (thrown) {
+    const error = asError(thrown);
+    return {
+      name,
+      state: 'broken',
+      detail: error instanceof FlagosError ? error.reason : error.message,
+      hint: 'set FLAGOS_CACHE to a folder of your own',
+    };
+  }
 };

@@ -4,7 +4,7 @@ import type { Flagos } from '../../host/flagos.ts';
 import { flag, type Options, type ValuesOf } from '../args/option.ts';
 import type { Io } from '../io.ts';
 import type { Common } from '../args/command.ts';
-import { makeProgress, withProgress } from '../progress.ts';
+import { makeProgress, watchPreparing, withProgress } from '../progress.ts';
 import { inputOptions, makeInputs, planShapes } from './inputs.ts';
 import { loadModel, modelOptions, type LoadedModel } from './source.ts';
 
@@ -30,9 +30,9 @@ export const planModel = async (
   io: Io,
 ): Promise<Planned> => {
   const loaded = loadModel(spec, options, io.cwd);
-  const model = flagos.runtime.model(loaded.model);
-  const notes = [...loaded.notes];
   const progress = makeProgress(io, options.progress);
+  const model = flagos.runtime.model(loaded.model, { onPrepare: watchPreparing(progress) });
+  const notes = [...loaded.notes];
   let done = false;
   const run = async (): Promise<void> => {
     if (done) return;

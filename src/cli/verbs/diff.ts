@@ -9,7 +9,7 @@ import { compareWhole, outputsOf, wholeInOne, type WholeComparison } from '../di
 import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
-import { makeProgress, watchSteps, withProgress } from '../progress.ts';
+import { makeProgress, watchPreparing, watchSteps, withProgress } from '../progress.ts';
 import { checkChips, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 
 /** A provider's name is enough: `onnxruntime` for `vendor:onnxruntime`. */
@@ -59,7 +59,7 @@ export const diff = defineCommand({
       const progress = makeProgress(io, options.progress);
       const regions: RegionDiff[] = [];
 
-      const model = runtime.model(loaded.model);
+      const model = runtime.model(loaded.model, { onPrepare: watchPreparing(progress) });
       const observer = options['end-to-end']
         ? watchSteps(progress, 'model')
         : regionObserver({

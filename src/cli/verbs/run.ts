@@ -6,7 +6,7 @@ import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { checkName } from '../model/shapes.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
-import { makeProgress, watchSteps, withProgress } from '../progress.ts';
+import { makeProgress, watchPreparing, watchSteps, withProgress } from '../progress.ts';
 import { compareWithFiles, writeOutputs, type Written } from '../run/files.ts';
 import { runRepeatedly } from '../run/repeat.ts';
 import { printRun, runJson, type RunReport } from '../run/report.ts';
@@ -48,9 +48,9 @@ export const run = defineCommand({
       for (const name of options.state.values()) checkName(name, 'input', inputNames);
       const inputs = makeInputs(loaded.model, options, io.cwd, [...options.state.values()]);
 
-      const model = flagos.runtime.model(loaded.model);
-      const repeat = options.repeat ?? 1;
       const progress = makeProgress(io, options.progress);
+      const model = flagos.runtime.model(loaded.model, { onPrepare: watchPreparing(progress) });
+      const repeat = options.repeat ?? 1;
       const runs = await withProgress(progress, 'planning and preparing', () =>
         runRepeatedly(model, inputs.feeds, repeat, options.state, (i) => watchSteps(progress, `run ${i + 1} of ${repeat}`)),
       );

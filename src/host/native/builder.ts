@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { FlagosError, asError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { CUnit } from '../../compiler/render/c-units.ts';
-import type { CCode, BuildWatch } from '../../plugins/flagos/native.ts';
+import type { CCode } from '../../plugins/flagos/native.ts';
+import type { PrepareWatch } from '../../plugins/contract.ts';
 import type { Environment } from '../config-env.ts';
 import { LibraryCache } from './cache.ts';
 import { libraries, runCompiler, type Compiler } from './compiler.ts';
@@ -54,7 +55,7 @@ export class Builder {
   }
 
   /** Compiles C into a library in the cache. @returns its path. @throws FLAGOS_E_COMPILER */
-  async build(code: CCode, label: string, watch: BuildWatch = () => {}): Promise<string> {
+  async build(code: CCode, label: string, watch: PrepareWatch = () => {}): Promise<string> {
     if (this.#down && performance.now() < this.#down.until) throw this.#error(label, this.#down.reason);
     const start = performance.now();
     let folder: string | undefined;
@@ -93,7 +94,7 @@ export class Builder {
   }
 
   /** One command does all of a single unit; several become object files first. */
-  async #link(units: readonly CUnit[], folder: string, watch: BuildWatch): Promise<string> {
+  async #link(units: readonly CUnit[], folder: string, watch: PrepareWatch): Promise<string> {
     const own = units.filter((u) => !u.shared);
     let done = 0;
     const total = units.length;

@@ -60,6 +60,14 @@ const readTrusted = (path: string): Buffer | undefined => {
   }
 };
 
+interface CacheFile {
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  /** Milliseconds since 1970. */
+  readonly used: number;
+}
+
 const limitOf = (env: Environment): number => {
   const mib = Number(env['FLAGOS_CACHE_LIMIT']);
   return mib > 0 ? mib * MIB : SIZE_LIMIT;
@@ -67,8 +75,9 @@ const limitOf = (env: Environment): number => {
 
 export class LibraryCache {
   readonly folders: CacheFolders;
+  /** Bytes its entries may take. */
+  readonly limit: number;
   readonly #logger: Logger;
-  readonly #limit: number;
   #added = 0;
   /** Bytes in the folder, as far as known. */
   #bytes = 0;
@@ -77,7 +86,7 @@ export class LibraryCache {
   constructor(env: Environment, logger: Logger) {
     this.folders = cacheFolders(env);
     this.#logger = logger;
-    this.#limit = limitOf(env);
+    this.limit = limitOf(env);
     if (this.folders.note) logger.log('warn', this.folders.note);
   }
 
@@ -154,7 +163,7 @@ export class LibraryCache {
     writeFileSync(fresh, hash, { mode: 0o600 });
     this.#place(fresh, index);
     this.#bytes += contents.length;
-    if (this.#bytes > this.#limit || this.#added++ % LOOK_EVERY === 0) this.prune(hash);
+    if (this.#bytes > this.limit || this.#added++ % LOOK_EVERY === 0) this.prune(hash);
     return path;
   }
 
@@ -162,6 +171,11 @@ export class LibraryCache {
   #place(from: string, to: string): void {
     if (lstatSync(to, { throwIfNoEntry: false })?.isDirectory()) this.#remove(to);
     renameSync(from, to);
+  }
+
+  /** Bytes its entries take. */
+  get bytes(): number {
+    return this.#contents().reduce((n, f) => n + f.bytes, 0);
   }
 
   /** Takes an entry back that turned out to be of no use. */
@@ -175,29 +189,40 @@ export class LibraryCache {
    * @param keep hash of contents that stay.
    */
   prune(keep?: string): void {
-    const { writable } = this.folders;
-    const names = readdirSync(writable);
-    const files = names.flatMap((name) => {
-      const path = join(writable, name);
-      const stat = lstatSync(path, { throwIfNoEntry: false });
-      return stat ? [{ name, path, bytes: stat.size, used: stat.mtimeMs }] : [];
-    });
-    const contents = files.filter((f) => /^[0-9a-f]{64}\.(so|o|txt)$/.test(f.name)).sort((a, b) => a.used - b.used);
+    const files = this.#files();
+    const contents = this.#contents(files);
     let total = contents.reduce((n, f) => n + f.bytes, 0);
-    const left = new Set(contents.map((f) => f.name.slice(0, 64)));
+    const left = new Set(contents.map((f) => f.hash));
     for (const f of contents) {
-      if (total <= this.#limit) break;
-      if (f.name.slice(0, 64) === keep) continue;
+      if (total <= this.limit) break;
+      if (f.hash === keep) continue;
       this.#remove(f.path);
-      left.delete(f.name.slice(0, 64));
+      left.delete(f.hash);
       total -= f.bytes;
     }
     this.#bytes = total;
     const old = Date.now() - STALE_MS;
     for (const f of files) {
-      if (f.name.startsWith('tmp-') && f.used < old) this.#remove(f.path);
-      if (f.name.endsWith('.idx') && f.used < old && !left.has(readIndex(f.path))) this.#remove(f.path);
+      if (f.used >= old) continue;
+      if (f.name.startsWith('tmp-') || (f.name.endsWith('.idx') && !left.has(readIndex(f.path)))) this.#remove(f.path);
     }
+  }
+
+  #files(): CacheFile[] {
+    const { writable } = this.folders;
+    return readdirSync(writable).flatMap((name) => {
+      const path = join(writable, name);
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      return stat ? [{ name, path, bytes: stat.size, used: stat.mtimeMs }] : [];
+    });
+  }
+
+  /** What entries hold, used longest ago first. */
+  #contents(files: readonly CacheFile[] = this.#files()): (CacheFile & { readonly hash: string })[] {
+    return files
+      .filter((f) => /^[0-9a-f]{64}\.(so|o|txt)$/.test(f.name))
+      .map((f) => ({ ...f, hash: f.name.slice(0, 64) }))
+      .sort((a, b) => a.used - b.used);
   }
 }
 

@@ -8,7 +8,8 @@ import type * as KoffiModule from 'koffi';
 import { FlagosError, asError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Target } from '../../compiler/contraction/types.ts';
-import type { BuildWatch, CCode, NativeKernel, NativeProbe, NativeToolchain } from '../../plugins/flagos/native.ts';
+import type { CCode, NativeKernel, NativeProbe, NativeToolchain } from '../../plugins/flagos/native.ts';
+import type { PrepareWatch } from '../../plugins/contract.ts';
 import type { Environment } from '../config-env.ts';
 import { Builder, usualLimits, type BuilderLimits } from './builder.ts';
 import { LibraryCache } from './cache.ts';
@@ -91,7 +92,7 @@ class Toolchain implements NativeToolchain {
     });
   }
 
-  load(code: CCode, label: string, watch?: BuildWatch): Promise<NativeKernel> {
+  load(code: CCode, label: string, watch?: PrepareWatch): Promise<NativeKernel> {
     const key = this.#builder.key(code);
     let kernel = this.#loaded.get(key);
     if (!kernel) {
@@ -120,7 +121,7 @@ class Toolchain implements NativeToolchain {
   }
 
   /** Loads the library of some C and takes from it what is wanted. A cached one that is of no use is built anew, once. */
-  async #open<T>(code: CCode, label: string, take: (library: Library) => T, watch?: BuildWatch): Promise<T> {
+  async #open<T>(code: CCode, label: string, take: (library: Library) => T, watch?: PrepareWatch): Promise<T> {
     const { cache } = this.#builder;
     const key = this.#builder.key(code);
     const known = cache.find(key, 'so');

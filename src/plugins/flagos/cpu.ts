@@ -4,7 +4,7 @@ import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
 import { renderC, storageType } from '../../compiler/render/c.ts';
 import type { OpSet } from '../../ops/registry.ts';
-import { supported, type ChipSession, type Prepared, type Region, type Support, type Variant } from '../contract.ts';
+import { supported, type ChipSession, type Prepared, type PrepareWatch, type Region, type Support, type Variant } from '../contract.ts';
 import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
 import type { NativeToolchain } from './native.ts';
 import { PreparedNative } from './prepared-native.ts';
@@ -51,7 +51,7 @@ export class CpuSession implements ChipSession {
     return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
 
-  async prepare(region: Region, variant: string): Promise<Prepared> {
+  async prepare(region: Region, variant: string, watch?: PrepareWatch): Promise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const precision = variant === bfloat16.name ? 'bf16' : 'fp32';
@@ -65,7 +65,7 @@ export class CpuSession implements ChipSession {
     const code = renderC(program);
     const { params, tempOffsets, workspaceBytes } = code;
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
-    const kernel = await this.#toolchain.load(code, label);
+    const kernel = await this.#toolchain.load(code, label, watch);
     return new PreparedNative(this.#toolchain, kernel, {
       params,
       tempOffsets,

@@ -2,6 +2,7 @@
 
 import type { Target } from '../../compiler/contraction/types.ts';
 import type { CUnit } from '../../compiler/render/c-units.ts';
+import type { PrepareWatch } from '../contract.ts';
 
 /** C to be compiled: by its whole text it is known, and as units it is compiled. */
 export interface CCode {
@@ -9,9 +10,6 @@ export interface CCode {
   /** At most so many units, shared ones not counted. */
   units(most: number): readonly CUnit[];
 }
-
-/** Told how many of a kernel's units are compiled. */
-export type BuildWatch = (done: number, total: number) => void;
 
 /** A compiled program, called through its one entry `void run(void** b, const i64* p, parallel_t par)`. */
 export interface NativeKernel {
@@ -35,7 +33,7 @@ export interface NativeToolchain {
   /** What schedules need to know of the processor. */
   readonly target: Target;
   /** Compiles C, or finds it compiled. @throws FLAGOS_E_COMPILER */
-  load(code: CCode, label: string, watch?: BuildWatch): Promise<NativeKernel>;
+  load(code: CCode, label: string, watch?: PrepareWatch): Promise<NativeKernel>;
   /** Zeroed memory for workspace, and its address on a cache line. It lives as long as `memory`. */
   allocate(bytes: number): { readonly memory: unknown; readonly address: bigint };
   /** Address of an array's first element. It stays valid while the array lives. */
