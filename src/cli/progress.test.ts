@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makeProgress, watchSteps } from './progress.ts';
+import { makeProgress, watchPreparing, watchSteps } from './progress.ts';
 import { testIo } from './testing.ts';
 
 describe('makeProgress', () => {
@@ -37,5 +37,17 @@ describe('makeProgress', () => {
     asked.update('two');
     asked.clear();
     expect(io.stderr()).toBe('1 s  one\n6 s  two\n');
+  });
+
+  it('says how far the preparation of kernels is', () => {
+    const io = testIo();
+    let t = 0;
+    const watch = watchPreparing(makeProgress(io, true, () => t));
+    const at = { done: 1, regions: 3, label: 'conv1', kernel: 'flagos/cpu:Conv.fp32' };
+    t = 1000;
+    watch({ ...at, parts: undefined });
+    t = 6000;
+    watch({ ...at, parts: { done: 2, total: 4 } });
+    expect(io.stderr()).toBe('1 s  preparing 2 of 3 for flagos/cpu: conv1\n6 s  preparing 2 of 3 for flagos/cpu, 2 of 4 compiled: conv1\n');
   });
 });

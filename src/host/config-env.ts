@@ -46,7 +46,7 @@ const variables = {
 } as const;
 
 /** Variables that say something about the configuration without being a part of it. */
-const others = ['FLAGOS_CONFIG'];
+const others = ['FLAGOS_CONFIG', 'FLAGOS_CACHE', 'FLAGOS_CACHE_LIMIT'];
 
 const variableOf = (key: unknown): string => Object.entries(variables).find(([, v]) => v.key === key)?.[0] ?? 'environment';
 

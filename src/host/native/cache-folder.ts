@@ -45,8 +45,13 @@ const makeBase = (base: string, uid: number): void => {
 };
 
 const canRead = (folder: string): boolean => {
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  return stat?.isDirectory() === true && isTrusted(stat);
+  try {
+    const stat = statSync(folder);
+    return stat.isDirectory() && isTrusted(stat);
+  } catch {
+    // Not there, or something on the way is no folder: there is nothing to read.
+    return false;
+  }
 };
 
 /**
@@ -57,7 +62,7 @@ const canRead = (folder: string): boolean => {
 export const cacheFolders = (env: Environment): CacheFolders => {
   const uid = ownUid();
   const wanted = join(env['FLAGOS_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'flagos'), LAYOUT);
-  const base = join(tmpdir(), `flagos-${uid}`);
+  const base = join(env['TMPDIR'] || tmpdir(), `flagos-${uid}`);
   const spare = join(base, LAYOUT);
   let problem: string;
   try {

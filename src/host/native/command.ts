@@ -44,9 +44,17 @@ const killGroup = (pid: number | undefined): void => {
   }
 };
 
+/** Programs that run at this moment. */
+const running = new Set<number>();
+
+/** Ends them all: for a process that ends. */
+export const endCommands = (): void => running.forEach(killGroup);
+
 export const runCommand = (program: string, args: readonly string[], { cwd, env, limitMs }: CommandOptions): Promise<Ended> =>
   new Promise((resolve) => {
     const child = spawn(program, args, { cwd, env: { ...env, LC_ALL: 'C' }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (running.size === 0) process.once('exit', endCommands);
+    if (child.pid !== undefined) running.add(child.pid);
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (d: Buffer) => void (stdout = (stdout + d.toString()).slice(0, MOST_OUTPUT)));
     child.stderr.on('data', (d: Buffer) => void (stderr = (stderr + d.toString()).slice(0, MOST_OUTPUT)));
@@ -59,6 +67,8 @@ export const runCommand = (program: string, args: readonly string[], { cwd, env,
     const finish = (ended: Ended): void => {
       clearTimeout(timer);
       clearTimeout(drain);
+      if (child.pid !== undefined) running.delete(child.pid);
+      if (running.size === 0) process.off('exit', endCommands);
       child.stdout.destroy();
       child.stderr.destroy();
       resolve(ended);
