@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cached, contents, errorOf, folder, load, probe, realCompiler, recorded, script, toolchain, type Env } from './kit.ts';
+import { cached, contents, folder, load, probe, realCompiler, recorded, script, toolchain, type Env } from './kit.ts';
 import { LibraryCache } from '../../src/host/native/cache.ts';
 
 /** A compiler that counts how often it is called. */

@@ -17,8 +17,12 @@ import { trialSource } from './trial.c.ts';
 const common = ['-O3', '-std=gnu11', '-fPIC', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];
 export const libraries = ['-lm', '-lpthread'];
 
-/** For this processor, and for any of its kind. */
-const dialects = arch() === 'arm64' ? [['-mcpu=native'], []] : [['-march=native'], []];
+/**
+ * For exactly this processor, and for any of its kind. Compilers shy away from the widest vectors, for what
+ * early processors with them lost in clock speed, and older ones cannot be told.
+ */
+const dialects: readonly (readonly string[])[] =
+  arch() === 'arm64' ? [['-mcpu=native'], []] : [['-march=native', '-mprefer-vector-width=512'], ['-march=native'], []];
 
 export interface Compiler {
   /** Program and the arguments it is always given. */
@@ -84,16 +88,18 @@ class Search {
     const answer = await this.#run(command, ['--version']);
     if (!answer.ok) return answer.reason;
     const version = answer.stdout.split('\n')[0]!.trim();
-    let limited: string | undefined;
+    let problem = 'was not tried';
     for (const dialect of dialects) {
       const flags = [...common, ...dialect];
       const identity = [version, command.join('\n'), flags.join(' '), cpuFacts()];
       const trial = await this.#trial(LibraryCache.key(...identity, trialSource), command, flags);
-      if ('vectorBytes' in trial) return { command, version, flags, limited, ...trial, fingerprint: LibraryCache.key(...identity) };
-      limited ??= `with ${dialect.join(' ')} it ${trial.problem}`;
-      if (dialect.length === 0) return trial.problem;
+      if ('vectorBytes' in trial) {
+        const limited = dialect.length === 0 ? problem : undefined;
+        return { command, version, flags, limited, ...trial, fingerprint: LibraryCache.key(...identity) };
+      }
+      problem = dialect.length === 0 ? trial.problem : `with ${dialect.join(' ')} it ${trial.problem}`;
     }
-    return limited ?? 'was not tried';
+    return problem;
   }
 
   async #trial(key: string, command: readonly string[], flags: readonly string[]): Promise<Trial> {
