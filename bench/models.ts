@@ -30,6 +30,7 @@ const policies: Record<string, RuntimeConfig> = {
   vendor: { prefer: ['vendor:onnxruntime'] },
   default: {},
   cpu: { prefer: ['flagos/cpu'], fallback: 'none' },
+  bf16: { prefer: ['impl:flagos/cpu:*.bf16', 'flagos/cpu'], fallback: 'none' },
 };
 const budgets: Record<string, Row['budget']> = { vendor: { sense: '≤', value: 1.05 } };
 
@@ -69,7 +70,7 @@ for (const name of option('models', 'squeezenet')) {
     contenders.push({ name: policy, run: () => session.run(feeds) });
     close.push(() => flagos.close());
   }
-  const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500 });
+  const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500, settleMs: 50 });
   timings.forEach((t, i) =>
     rows.push(
       i === 0

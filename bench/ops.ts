@@ -9,6 +9,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { opCases } from './lib/op-cases.ts';
 import { option, printRows, saveRows, type OpRow } from './lib/op-report.ts';
 import { timeOnnxruntime } from './lib/ops-onnxruntime.ts';
@@ -44,7 +45,7 @@ delete env['OPENBLAS_L2_SIZE'];
 const rows: OpRow[] = [];
 for (const chip of chips) {
   for (const count of chip === 'cpu' ? threads : [1]) {
-    const args = [...process.execArgv, ...process.argv.slice(1), '--child', `${chip}:${count}`];
+    const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--child', `${chip}:${count}`];
     const { status, output } = spawnSync(process.execPath, args, {
       env,
       stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
