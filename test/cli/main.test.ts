@@ -260,6 +260,30 @@ describe('chips, plugins, ops, doctor', () => {
     expect((await flagos('doctor', '--config', 'nowhere.json')).out).toContain('there is no configuration file');
   });
 
+  it('ops --coverage: what the chips themselves say, with reasons', async () => {
+    interface Said {
+      readonly chips: readonly string[];
+      readonly ops: readonly {
+        op: string;
+        types: readonly { dtype: string | null; chips: Record<string, { ok: boolean; reason?: string }> }[];
+      }[];
+    }
+    const hostile = ['--coverage', '--no-discover', '--plugin', join(fixtures, 'hostile.mjs')];
+    const said = async (op: string): Promise<unknown> => {
+      const { chips, ops } = (await json('ops', op, ...hostile)).data as Said;
+      expect(chips).toEqual(expect.arrayContaining(['flagos/js', 'reference/cpu', 'hostile/cpu']));
+      const float = ops[0]!.types.find((t) => t.dtype === 'float32')!.chips;
+      return [ops.length, ops[0]!.op, float['flagos/js']!.ok, float['hostile/cpu']];
+    };
+    expect(await said('abs')).toEqual([1, 'Abs', true, { ok: true, variants: ['default'] }]);
+    expect(await said('relu')).toEqual([1, 'Relu', true, { ok: false, reason: 'NO_KERNEL', detail: 'it is not that hostile' }]);
+    const table = await flagos('ops', '--domain', 'ai.onnx', '--coverage', '--no-discover', '--chip', 'reference,flagos/js');
+    expect(table.out).toMatch(/^op +types +flagos\/js +reference\/cpu/);
+    expect(table.out).toMatch(/^NonMaxSuppression .*host/m);
+    expect(table.out).toMatch(/^flagos\/js: \d+ pairs of op and type by kernels, \d+ by host functions, 0 not$/m);
+    expect((await flagos('ops', '--markdown')).err).toContain('--markdown is for --coverage');
+  });
+
   it('ops lists records, and shows one', async () => {
     const { data } = await json('ops', '--domain', 'ai.onnx');
     expect(data).toMatchObject({ ops: expect.arrayContaining([expect.objectContaining({ name: 'Abs', domain: '', kind: 'compute' })]) });
