@@ -31,6 +31,8 @@ export interface Compiler {
   readonly flags: readonly string[];
   /** Bytes of the vectors it compiles for. */
   readonly vectorBytes: 64 | 32 | 16;
+  /** What it makes use of, by the names of trial.c.ts: `avx512bf16`, `amx_bf16`, … */
+  readonly uses: readonly string[];
   /** Why it does not compile for exactly this processor. */
   readonly limited: string | undefined;
   /** Changes with whatever makes its output another, or useless. */
@@ -41,14 +43,15 @@ export interface Compiler {
 export type CompilerSearch = { readonly compiler: Compiler } | { readonly missing: string; readonly hint: string };
 
 type Trial =
-  | { readonly vectorBytes: 64 | 32 | 16 }
+  | Pick<Compiler, 'vectorBytes' | 'uses'>
   /** `lasting`: it will be the same the next time. */
   | { readonly problem: string; readonly lasting: boolean };
 
 const trialOf = (ended: Ended): Trial => {
   const [, vectors] = /^vectors (16|32|64)$/m.exec(ended.stdout) ?? [];
+  const [, uses = ''] = /^uses (.+)$/m.exec(ended.stdout) ?? [];
   const [, lacks] = /^lacks (.+)$/m.exec(ended.stdout) ?? [];
-  if (ended.ok && vectors) return { vectorBytes: Number(vectors) as 64 | 32 | 16 };
+  if (ended.ok && vectors) return { vectorBytes: Number(vectors) as 64 | 32 | 16, uses: uses.split(' ') };
   if (ended.ok) return { problem: 'makes programs that print nonsense', lasting: false };
   const illegal = lacks !== undefined || ended.signal === 'SIGILL';
   return illegal

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Target } from '../../compiler/contraction/types.ts';
+import type { Compiler } from './compiler.ts';
 
 const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
@@ -30,15 +31,13 @@ const caches = (): Map<number, number> => {
 
 /**
  * Where the system is silent, sizes most processors of the last ten years have at least.
- * @param vectorBytes what the compiler makes use of.
+ * @param compiler what of the processor it makes use of.
  */
-export const thisProcessor = (threads: number, vectorBytes: Target['vectorBytes']): Target => {
+export const thisProcessor = (threads: number, { vectorBytes, uses }: Pick<Compiler, 'vectorBytes' | 'uses'>): Target => {
   const size = caches();
-  const facts = cpuFacts();
-  const has = (feature: string): boolean => new RegExp(`\\b${feature}\\b`).test(facts);
   return {
     vectorBytes,
-    bf16: vectorBytes < 64 || !has('avx512_bf16') ? undefined : has('amx_bf16') ? 'amx' : 'dot',
+    bf16: !uses.includes('avx512bf16') ? undefined : uses.includes('amx_bf16') ? 'amx' : 'dot',
     registers: vectorBytes === 64 || arch() === 'arm64' ? 32 : 16,
     l1: size.get(1) ?? 32 << 10,
     l2: size.get(2) ?? 512 << 10,

@@ -54,8 +54,8 @@ class Toolchain implements NativeToolchain {
     this.#builder = builder;
     this.#logger = logger;
     this.threads = threads;
-    const { version, limited, vectorBytes, fingerprint } = builder.compiler;
-    this.#target = thisProcessor(threads, vectorBytes);
+    const { version, limited, fingerprint } = builder.compiler;
+    this.#target = thisProcessor(threads, builder.compiler);
     const who = `${version}, ${cpus()[0]?.model ?? arch()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
     this.description = limited ? `${who}; for any processor of its kind, because ${limited}` : who;
     this.fingerprint = fingerprint;

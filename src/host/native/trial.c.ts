@@ -40,13 +40,18 @@ const x86: readonly (readonly [string, number, number, string, number])[] = [
   ['AVX512BF16', 7, 1, 'a', 5],
 ];
 
+const uses = x86.map(
+  ([name]) => `#ifdef __${name}__
+  printf(" ${name.toLowerCase()}");
+#endif`,
+);
 const checks = x86.map(
   ([name, leaf, subleaf, register, bit]) => `#ifdef __${name}__
   if (!has(${leaf}, ${subleaf}, '${register}', ${bit})) { printf(" ${name.toLowerCase()}"); lacks++; }
 #endif`,
 );
 
-/** Prints `vectors <bytes>` and `lacks <features>`; exit code 3 if it lacks any. Then runs loops a compiler makes vectors of. */
+/** Prints `vectors <bytes>`, `uses <features>` and `lacks <features>`; exit code 3 if it lacks any. Then runs loops a compiler makes vectors of. */
 export const trialSource = `#include <stdio.h>
 #include <stdint.h>
 #include <string.h>
@@ -69,7 +74,9 @@ static int has(unsigned leaf, unsigned subleaf, char r, int bit) {
 typedef float V __attribute__((vector_size(VECTOR)));
 int main(int argc, char** argv) {
   int lacks = 0;
-  printf("vectors %d\\nlacks", VECTOR);
+  printf("vectors %d\\nuses", VECTOR);
+${uses.join('\n')}
+  printf("\\nlacks");
 #if defined(__x86_64__) || defined(__i386__)
 ${checks.join('\n')}
 #endif
