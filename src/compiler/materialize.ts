@@ -61,6 +61,7 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
   const reads = new Map<TensorExpr, number>();
   /** Who reads a tensor, and whether plainly; once per place. */
   const readers = new Map<TensorExpr, { by: TensorExpr; plain: boolean }[]>();
+  const loadsIn = new Map<TensorExpr, readonly Load[]>();
   const scans = new Map<TensorExpr, Set<ScanNode>>();
   const stateOf = new Map<TensorExpr, ScanNode>();
   const stepOf = new Map<string, ScanNode>();
@@ -112,6 +113,7 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
       const vars = new Set<string>();
       loadsOf(e, times, t instanceof ComputeTensor, new Set(), loads, vars);
       for (const l of loads) need(l.tensor, l.times, l.plain);
+      loadsIn.set(t, [...(loadsIn.get(t) ?? []), ...loads]);
       for (const v of vars) if (stepOf.has(v)) depends.add(stepOf.get(v)!);
     }
     order.push(t);
@@ -120,6 +122,14 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
 
   const movement = memoized(isMovement);
   const reducing = memoized(hasReduce);
+  const movesOnly = (t: TensorExpr): boolean => t instanceof ComputeTensor && movement(t.body);
+  // What plain data movement (or another view) reads is evaluated as often as that is, wherever it is inlined: readers first.
+  for (const t of [...order].reverse()) {
+    const more = (reads.get(t) ?? 0) / Math.max(t.size, 1) - 1;
+    if (more <= 0 || pinned.has(t)) continue;
+    const loads = t instanceof ReshapeTensor ? [{ tensor: t.base, times: t.size }] : movesOnly(t) ? loadsIn.get(t)! : [];
+    for (const { tensor, times } of loads) reads.set(tensor, reads.get(tensor)! + more * times);
+  }
   const inlined = new Set<TensorExpr>();
   /** Tensors whose loops hold a reduction: their own, or one that was inlined. */
   const heavy = new Set<TensorExpr>();
