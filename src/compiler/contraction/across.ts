@@ -6,14 +6,14 @@
 import type { Affine } from '../affine.ts';
 import { affineOf } from '../affine.ts';
 import { mapChildren, type Buffer, type LExpr, type Stmt } from '../loops.ts';
-import { advance, splitIndex } from './axes.ts';
+import { advance, affineText, splitIndex } from './axes.ts';
 import { coefficient, localsOf } from './factor.ts';
 import type { ReductionNest } from './match.ts';
 import type { Call } from './stages.ts';
 import { clipHelper, loops } from './text.ts';
 import type { Surroundings } from './plan.ts';
 import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
-import { canWriteWindows, windowHelpers, windowsOf, writeWindows } from './windows.ts';
+import { canWriteWindows, insideOf, windowHelpers, windowsOf, writeWindows } from './windows.ts';
 
 /** What along-memory axis a nest has, and parameters to lay out anew so that they run along it too. */
 interface Across {
@@ -100,7 +100,8 @@ export const acrossOf = (
   const wrong: { read: Read; at: Affine }[] = [];
   for (const read of readsOf(n.step)) {
     const step = stepOf(read, axis);
-    if (step === 0 || step === 1) continue;
+    // Every other element is read as well as every one: shuffles are cheap.
+    if (step === 0 || step === 1 || step === 2) continue;
     const at = affineOf(read.at);
     const size = at && sizeOfAxes([...n.axes, ...n.reduce].filter((a) => coefficient(at, a) !== 0));
     const alone = at && [...at.terms.keys()].every((name) => [...n.axes, ...n.reduce].some((a) => a.v.name === name));
@@ -116,7 +117,7 @@ export const acrossOf = (
     wrong.push({ read, at });
   }
   // If nothing runs along the axis already, the reduction is better turned than its data.
-  if (wrong.length && !readsOf(n.step).some((r) => stepOf(r, axis) === 1)) return undefined;
+  if (!readsOf(n.step).some((r) => stepOf(r, axis) === 1 || (stepOf(r, axis) === 2 && wrong.length === 0))) return undefined;
   for (const { read, at } of wrong) {
     const once = read.buffer.constant === true;
     const made = laidOut(nest, read, at, axis, (elements) => temp(read.buffer, elements, once));
@@ -175,6 +176,23 @@ const writeRun = (w: StageWriter, nest: ReductionNest, axis: Axis, type: string,
   };
   const reduced = nest.reduce.map((a) => w.name(a.v));
   w.push(`${pad}for (i64 x = 0; x < ${chunk}; x++) acc[x] = ${w.expr(nest.start)};`);
+  const inside = insideOf(nest);
+  if (inside?.guards.some((g) => coefficient(g, axis) !== 0)) {
+    // Where a window hangs over the edge the run is cut short: conditions inside of it would keep it from vectors.
+    const line = (from: string, to: string): string =>
+      `for (i64 x = ${from}; x < ${to}; x++) { const i64 ${w.name(axis.v)} = from + x; ${step(inside.step)} }`;
+    loops(w, nest.reduce, reduced, pad, (p) => {
+      w.push(`${p}i64 x0 = 0, x1 = wide;`);
+      for (const g of inside.guards) {
+        const k = coefficient(g, axis);
+        const fixed = affineText(w, g, (local) => (local.name === axis.v.name ? undefined : w.name(local)));
+        w.push(`${p}clip(${fixed}${k ? ` + ${w.param(k)} * from` : ''}, ${w.param(k)}, &x0, &x1);`);
+      }
+      w.push(`${p}if (x0 == 0 && x1 == ${chunk}) ${line('0', String(chunk))}`);
+      w.push(`${p}else ${line('x0', 'x1')}`);
+    });
+    return;
+  }
   w.push(`${pad}if (wide == ${chunk}) {`);
   loops(w, nest.reduce, reduced, `${pad}  `, (p) => update(p, String(chunk)));
   w.push(`${pad}} else {`);
@@ -194,7 +212,7 @@ const writeResults = (w: StageWriter, nest: ReductionNest, axis: Axis, type: str
 export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: number, { target, storage }: Surroundings): Call => {
   const lanes = target.vectorBytes / Math.min(8, bytes);
   const steps = sizeOfAxes(nest.reduce);
-  const windows = windowsOf(nest, outer, axis.extent, type, target);
+  const windows = windowsOf(nest, outer, axis, type, target);
   const work = 2 * sizeOfAxes(nest.axes) * steps;
   const plain = (): Call => {
     const chunk = chunkOf(axis.extent, lanes);
@@ -211,7 +229,7 @@ export const acrossStage = ({ nest, axis, outer }: Across, type: string, bytes: 
       w.push(`    if (++part == ${w.param(chunks)}) { part = 0; ${advance(w, outer, names, '1')} }`);
       w.push('  }');
     };
-    return { kind: 'call', helpers: [], write, count: sizeOfAxes(outer) * chunks, grain: grainOf(chunk, steps), work };
+    return { kind: 'call', helpers: [clipHelper], write, count: sizeOfAxes(outer) * chunks, grain: grainOf(chunk, steps), work };
   };
   if (!windows || !canWriteWindows(windows, { nest, axis, storage })) return plain();
   const chunk = windows.vectors * windows.tile.lanes;

@@ -102,13 +102,15 @@ export const channelsLast = (outputs: readonly TensorExpr[]): Layout => {
     if (!(t instanceof ComputeTensor)) continue;
     const reads: Read[] = [];
     readsIn(t.body, new Set(), new Set(), reads);
+    // A window that only looks (pooling) takes images as they come; turning one twice costs more than it gives.
+    const weighs = new Set(reads.map((r) => r.tensor)).size > 1;
     for (const read of reads) {
       const how = relation(t, read);
       if (!how) continue;
       families.join(t, read.tensor);
       if (t.rank > read.tensor.rank) grouped.add(t);
       const positions = t.shape.slice(t.rank - read.tensor.rank + 2).reduce((n, d) => n * d, 1);
-      if (how === 'window' || (how === 'channels' && read.tensor.rank >= 4 && positions <= SMALL_IMAGE)) wanting.push(t);
+      if ((how === 'window' && weighs) || (how === 'channels' && read.tensor.rank >= 4 && positions <= SMALL_IMAGE)) wanting.push(t);
     }
   }
   const chosen = new Set(wanting.map((t) => families.of(t)));

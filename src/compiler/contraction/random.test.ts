@@ -10,6 +10,7 @@ import { Tensor } from '../../core/tensor.ts';
 import { channelsFirst, conv } from '../../ops/conv.ts';
 import { gemm, matmul } from '../../ops/matmul.ts';
 import { einsum } from '../../ops/einsum.ts';
+import { AveragePool, MaxPool } from '../../ops/pool.ts';
 import { transposed } from '../../ops/readable.ts';
 import { ConvTranspose } from '../../ops/conv-transpose.ts';
 import type { OpContext } from '../../ops/define.ts';
@@ -137,6 +138,28 @@ times('convtranspose', () => {
   if (img.some((d, i) => (d - 1) * st[i]! + (ker[i]! - 1) * dil[i]! + 1 - pads[i]! - pads[i + 2]! < 1)) return;
   const out = ConvTranspose.compute!({ X: x, W: w, B: undefined }, A, {} as OpContext) as TensorExpr;
   check(`convT x[${x.shape}] w[${w.shape}] s${st} d${dil} p${pads} g${g}`, [x, w], [out]);
+});
+times('pool', () => {
+  const kernel = [pick([1, 2, 3]), pick([2, 3, 5])];
+  const strides = [pick([1, 2]), pick([1, 2, 3])];
+  const pads = [rnd(2), rnd(2), rnd(2), rnd(2)];
+  const img = [pick([4, 7, 12]), pick([9, 14, 33, 70])];
+  const x = T('x', [pick([1, 2]), pick([1, 3, 16]), ...img]);
+  const attrs = {
+    auto_pad: 'NOTSET' as const,
+    ceil_mode: rnd(2) === 1,
+    count_include_pad: rnd(2) === 1,
+    dilations: undefined,
+    kernel_shape: kernel,
+    pads,
+    strides,
+    storage_order: false,
+  };
+  if (kernel.some((k, d) => pads[d]! >= k || pads[d + 2]! >= k)) return;
+  for (const record of [MaxPool, AveragePool]) {
+    const made = (record.compute as (i: object, a: object, c: object) => TensorExpr | { readonly Y: TensorExpr })({ X: x }, attrs, {});
+    check(`${record.name} x[${x.shape}] k${kernel} s${strides} p${pads}`, [x], ['Y' in made ? made.Y : made]);
+  }
 });
 times('einsum', () => {
   const eq = pick([

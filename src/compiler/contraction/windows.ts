@@ -48,24 +48,31 @@ const leavesAlone = (op: string, e: LExpr): boolean => {
   return e.kind === 'const' && e.value === (op === 'max' ? -Infinity : Infinity);
 };
 
-/** Reads a reduction across memory as windows. `outer` are its axes but the one along memory. */
-export const windowsOf = (n: ReductionNest, outer: readonly Axis[], extent: number, type: string, target: Target): Windows | undefined => {
-  const tile = tileOf(type, target);
-  const position = outer.at(-1);
-  const { step } = n;
-  if (!tile || !position || step.kind !== 'binary' || (step.op !== 'add' && step.op !== 'max' && step.op !== 'min')) return undefined;
-  if (step.a.kind !== 'local' || step.a.name !== n.acc.name) return undefined;
+/** The next value where a window is inside, and what must be ≥ 0 there; undefined if outside of it something else happens than nothing. */
+export const insideOf = ({ step, acc }: ReductionNest): { readonly step: LExpr; readonly guards: readonly Affine[] } | undefined => {
+  if (step.kind !== 'binary' || (step.op !== 'add' && step.op !== 'max' && step.op !== 'min')) return undefined;
+  if (step.a.kind !== 'local' || step.a.name !== acc.name) return undefined;
   const cond = conditionOf(step.b);
   const guards = cond ? guardsOf(cond) : [];
   if (!guards || (cond && !leavesAlone(step.op, choose(step.b, cond, false)))) return undefined;
-  // A guard that moves with more than one axis of the window would cut it to no rectangle.
-  if (guards.some((g) => n.reduce.filter((r) => coefficient(g, r) !== 0).length !== 1)) return undefined;
   const inside = cond ? choose(step.b, cond, true) : step.b;
-  if (conditionOf(inside)) return undefined;
+  return conditionOf(inside) ? undefined : { step: { ...step, b: inside }, guards };
+};
+
+/** Reads a reduction across memory as windows. `outer` are its axes but the one along memory. */
+export const windowsOf = (n: ReductionNest, outer: readonly Axis[], axis: Axis, type: string, target: Target): Windows | undefined => {
+  const tile = tileOf(type, target);
+  const position = outer.at(-1);
+  const inside = insideOf(n);
+  if (!tile || !position || !inside) return undefined;
+  // Lanes are positions along memory; a window is inside for all of them or for none.
+  if (inside.guards.some((g) => coefficient(g, axis) !== 0)) return undefined;
+  // A guard that moves with more than one axis of the window would cut it to no rectangle.
+  if (inside.guards.some((g) => n.reduce.filter((r) => coefficient(g, r) !== 0).length !== 1)) return undefined;
   const held = target.registers === 32 ? HELD : FEW_REGISTERS;
-  const vectors = [2, 3, 1].find((v) => extent % (v * tile.lanes) === 0) ?? 1;
+  const vectors = [2, 3, 1].find((v) => axis.extent % (v * tile.lanes) === 0) ?? 1;
   const positions = Math.max(1, Math.min(Math.floor(held / vectors) + (vectors === 3 ? 2 : 0), position.extent));
-  return { tile, step: { ...step, b: inside }, guards, position, positions, vectors };
+  return { tile, ...inside, position, positions, vectors };
 };
 
 export const windowHelpers = ({ tile }: Windows): readonly string[] => [vectorTypes(tile), extremeHelper(tile)];
