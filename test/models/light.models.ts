@@ -22,6 +22,8 @@ const policies: Record<string, { config: RuntimeConfig; only?: string[] }> = {
   default: { config: {} },
   'vendor:onnxruntime': { config: { prefer: ['vendor:onnxruntime'] } },
   'flagos/cpu': { config: { prefer: ['flagos/cpu'], fallback: 'none' } },
+  'flagos/wasm': { config: { prefer: ['flagos/wasm'], fallback: 'none' }, only: ['inception_v1', 'resnet50', 'squeezenet'] },
+  'flagos/js': { config: { prefer: ['flagos/js'], fallback: 'none' }, only: ['squeezenet'] },
   reference: { config: { prefer: ['reference'], fallback: 'none' }, only: ['squeezenet'] },
 };
 
