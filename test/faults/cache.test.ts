@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { cached, contents, folder, load, probe, realCompiler, recorded, script, toolchain, type Env } from './kit.ts';
+import { expect, it } from 'vitest';
+import { cached, contents, folder, load, probe, realCompiler, recorded, script, toolchain, type Env, withRealCompiler } from './kit.ts';
 import { LibraryCache } from '../../src/host/native/cache.ts';
 
 /** A compiler that counts how often it is called. */
@@ -50,7 +50,7 @@ const filled = async (): Promise<{ env: Env; cache: string; calls: () => number;
   return { ...made, index: path('.idx'), library: path('.so') };
 };
 
-describe('an entry of the kernel cache', () => {
+withRealCompiler('an entry of the kernel cache', () => {
   it('is used by who comes later, without compiling', async () => {
     const { env, calls } = await filled();
     const before = calls();
@@ -143,7 +143,7 @@ describe('an entry of the kernel cache', () => {
   });
 });
 
-describe('the folder of the kernel cache', () => {
+withRealCompiler('the folder of the kernel cache', () => {
   it('that is a file: another one is used, and that is said', async () => {
     const [dir, tmp] = [folder(), folder()];
     writeFileSync(join(dir, 'file'), '');
@@ -173,7 +173,7 @@ describe('the folder of the kernel cache', () => {
   });
 });
 
-describe('the size of the kernel cache', () => {
+withRealCompiler('the size of the kernel cache', () => {
   it('is bounded: what was used longest ago goes, what was just made stays', async () => {
     const cache = folder();
     const env = { FLAGOS_CACHE: cache, FLAGOS_CACHE_LIMIT: '0.1' };

