@@ -1,22 +1,8 @@
 /** C compilers that are missing, or do not do what compilers do: the chip says why it is not there, or another one takes over. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import {
-  cached,
-  contents,
-  errorOf,
-  folder,
-  load,
-  probe,
-  realCompiler,
-  roots,
-  runtime,
-  script,
-  toolchain,
-  type Env,
-  withRealCompiler,
-} from './kit.ts';
+import { cached, contents, errorOf, folder, load, probe, roots, runtime, script, toolchain, type Env, withRealCompiler } from './kit.ts';
 
 /** An environment whose compiler is a script, and a cache of its own. */
 const withCompiler = (body: string): { env: Env; dir: string; cache: string } => {
