@@ -9,7 +9,7 @@ import { mapChildren, type LExpr, type Local, type Stmt } from './loops.ts';
 type For = Extract<Stmt, { kind: 'for' }>;
 
 /** Visits every expression of a statement list; `f` returns what stands in its place. */
-const mapExpressions = (stmts: readonly Stmt[], f: (e: LExpr) => LExpr): Stmt[] =>
+export const mapExpressions = (stmts: readonly Stmt[], f: (e: LExpr) => LExpr): Stmt[] =>
   stmts.map((s): Stmt => {
     switch (s.kind) {
       case 'for':
@@ -63,7 +63,18 @@ export const mergeLoops = (outer: For, inner: For): For | undefined => {
     return fromAffine({ constant: affine.constant, terms });
   };
   const body = mapExpressions(inner.body, replace);
-  return fits ? { kind: 'for', v, extent: outer.extent * inner.extent, parallel: outer.parallel, body } : undefined;
+  if (!fits) return undefined;
+  const parallel = Math.min(outer.grain ?? Infinity, inner.grain ?? Infinity);
+  return {
+    kind: 'for',
+    v,
+    extent: outer.extent * inner.extent,
+    parallel: outer.parallel,
+    body,
+    ...(outer.unroll && inner.unroll ? { unroll: true } : {}),
+    ...(parallel < Infinity ? { grain: parallel } : {}),
+    ...(outer.fixed ? { fixed: true } : {}),
+  };
 };
 
 export const flattenLoops = (stmts: readonly Stmt[]): Stmt[] =>

@@ -64,7 +64,19 @@ export type LExpr =
 
 export type Stmt =
   /** for (v = 0; v < extent; v++). `parallel`: iterations write different elements and may run in any order, or at once. */
-  | { readonly kind: 'for'; readonly v: Local; readonly extent: number; readonly parallel: boolean; readonly body: readonly Stmt[] }
+  | {
+      readonly kind: 'for';
+      readonly v: Local;
+      readonly extent: number;
+      readonly parallel: boolean;
+      readonly body: readonly Stmt[];
+      /** Its author asks for it to be written out; its extent then is part of the text. */
+      readonly unroll?: boolean;
+      /** Elements a thread should get at least, where its author says so. */
+      readonly grain?: number;
+      /** Its author gave the order of its loops: schedules leave them as they are. */
+      readonly fixed?: boolean;
+    }
   /** Declares a value that does not change. */
   | { readonly kind: 'let'; readonly local: Local; readonly value: LExpr }
   /** Declares a variable (`undefined`: assigned before it is read). */

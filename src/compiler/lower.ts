@@ -10,7 +10,10 @@ import { dtypeInfo, integerRange } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { sizeOf } from '../core/tensor.ts';
 import { childrenOf, type Expr, type ReduceExpr, type ScalarType, type VarExpr } from './expr.ts';
+import { applySchedule } from './explicit/apply.ts';
+import type { ChipClass } from './explicit/schedule.ts';
 import { flattenLoops } from './flatten.ts';
+import { together, type Hints } from './hints.ts';
 import { hoistIndexArithmetic } from './hoist.ts';
 import { ix, workOf, type Buffer, type LExpr, type Local, type Program, type Stmt } from './loops.ts';
 import { joinDigits, regroup, type Digit } from './digits.ts';
@@ -95,8 +98,9 @@ class Lowering {
     readonly inputBuffers: readonly Buffer[],
     readonly outputBuffers: readonly Buffer[],
     layout: Layout,
+    chip: ChipClass | undefined,
   ) {
-    this.#inventory = takeInventory(outputs);
+    this.#inventory = takeInventory(outputs, chip);
     this.#layout = layout;
     inputs.forEach((t, i) => this.#buffers.set(t, inputBuffers[i]!));
     outputs.forEach((t, i) => {
@@ -132,6 +136,9 @@ class Lowering {
     return stmts;
   }
 
+  /** What the nest that is being written is to heed. */
+  #hints: Hints = {};
+
   /** A loop nest over a shape, its axes outermost first in the order given; extents of 1 need no loop. */
   #nest(shape: readonly number[], body: (at: LExpr[]) => void, parallel = true, order: readonly number[] = shape.map((_, d) => d)): void {
     const vars = shape.map((d) => (d === 1 ? undefined : this.#local('index', 'i')));
@@ -141,6 +148,26 @@ class Lowering {
       if (v) stmts = [{ kind: 'for', v, extent: shape[d]!, parallel, body: stmts }];
     }
     this.#block.push(...stmts);
+  }
+
+  /** The nest that calculates a tensor: with its hints and those of what is inlined into it, in the order its schedule says. */
+  #elements(t: TensorExpr, order: readonly number[] | undefined, body: (at: LExpr[]) => void): void {
+    const outside = this.#hints;
+    this.#hints = t.hints ?? {};
+    const directives = this.#inventory.directives.get(t);
+    if (directives) {
+      const counters = t.shape.map((d) => (d === 1 ? undefined : this.#local('index', 'i')));
+      const stmts = this.#collect(() => body(counters.map((v) => v ?? ix.k(0))));
+      const temp = (dtype: DType, size: number): Buffer => this.#temp(dtype, size);
+      this.#block.push(
+        ...applySchedule({ shape: t.shape, counters, body: stmts, temp, local: () => this.#local('index', 'i') }, directives),
+      );
+    } else {
+      const stmts = this.#collect(() => this.#nest(t.shape, body, true, order));
+      const { parallel } = this.#hints;
+      this.#block.push(...stmts.map((s) => (s.kind === 'for' && parallel ? { ...s, grain: parallel } : s)));
+    }
+    this.#hints = outside;
   }
 
   /** Position of an index in memory, where axes lie in the order given (their own, if none is). */
@@ -200,17 +227,12 @@ class Lowering {
   #compute(t: ComputeTensor, buffer: Buffer, position: (at: readonly LExpr[]) => LExpr): void {
     const uses = countUses(t.body);
     this.#prepare(t.body);
-    this.#nest(
-      t.shape,
-      (at) => {
-        const vars = new Map(this.#scopeVars());
-        t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
-        const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
-        this.#block.push({ kind: 'store', buffer, at: position(at), value });
-      },
-      true,
-      buffer.order,
-    );
+    this.#elements(t, buffer.order, (at) => {
+      const vars = new Map(this.#scopeVars());
+      t.axes.forEach((v, d) => vars.set(v.name, at[d]!));
+      const value = this.#expr(t.body, { vars, uses, memo: new Map(), outer: undefined });
+      this.#block.push({ kind: 'store', buffer, at: position(at), value });
+    });
   }
 
   /** Materializes what a body reads before its loops begin, so that no buffer is filled inside them. */
@@ -400,6 +422,7 @@ class Lowering {
       return axes ? this.#read(t.base, axes) : this.#readFlat(t.base, this.#position(at, t.shape));
     }
     if (t instanceof ComputeTensor && this.#inventory.inlined.has(t)) {
+      this.#hints = together(this.#hints, t.hints);
       const vars = new Map(this.#scopeVars());
       t.axes.forEach((v, d) => vars.set(v.name, this.#bind(at[d]!)));
       return this.#expr(t.body, { vars, uses: countUses(t.body), memo: new Map(), outer: undefined });
@@ -504,6 +527,15 @@ class Lowering {
   #reduce(e: ReduceExpr, scope: Scope): LExpr {
     const acc = this.#local(e.type, 'a');
     this.#block.push({ kind: 'var', local: acc, value: identityOf(e) });
+    const terms = e.axes.reduce((n, a) => n * a.extent, 1);
+    const unroll = terms <= (this.#hints.unroll ?? 0);
+    const stmts = this.#collect(() => this.#terms(e, acc, scope));
+    this.#block.push(...(unroll ? stmts.map(writtenOut) : stmts));
+    return acc;
+  }
+
+  /** The loops of a reduction. */
+  #terms(e: ReduceExpr, acc: Local, scope: Scope): void {
     this.#nest(
       e.axes.map((a) => a.extent),
       (at) => {
@@ -516,9 +548,11 @@ class Lowering {
       },
       false,
     );
-    return acc;
   }
 }
+
+/** Loops of a reduction, marked to be written out. */
+const writtenOut = (s: Stmt): Stmt => (s.kind === 'for' && !s.parallel ? { ...s, unroll: true, body: s.body.map(writtenOut) } : s);
 
 /** The order in which a tensor's axes lie in memory, outermost first; undefined for their own order. Tensors that come from outside or go there are copied. */
 export type Layout = (t: TensorExpr) => readonly number[] | undefined;
@@ -537,12 +571,15 @@ export interface Scheduled {
  * buffers in that of `outputs`.
  * @param schedule the chip's own way with some loops; it sees them before they are merged and hoisted.
  * @param layout gives layouts of the tensors on the way to these outputs.
+ * @param chip whose explicit schedules count.
+ * @throws FLAGOS_E_SCHEDULE
  */
 export const lower = (
   inputs: readonly InputTensor[],
   outputs: readonly TensorExpr[],
   schedule?: (body: readonly Stmt[]) => Scheduled,
   layout?: (outputs: readonly TensorExpr[]) => Layout,
+  chip?: ChipClass,
 ): Program => {
   const inputBuffers = inputs.map((t, i): Buffer => ({
     name: `x${i}`,
@@ -552,7 +589,7 @@ export const lower = (
     ...(t.value ? { constant: true } : {}),
   }));
   const outputBuffers = outputs.map((t, i): Buffer => ({ name: `y${i}`, dtype: t.dtype, size: t.size, role: 'output' }));
-  const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers, layout?.(outputs) ?? (() => undefined));
+  const lowering = new Lowering(inputs, outputs, inputBuffers, outputBuffers, layout?.(outputs) ?? (() => undefined), chip);
   const scheduled = schedule?.(lowering.body);
   const body = hoistIndexArithmetic(flattenLoops(scheduled?.body ?? lowering.body));
   return {

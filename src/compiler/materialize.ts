@@ -8,6 +8,8 @@
  * nest holds one reduction at most.
  */
 import { childrenOf, type Expr } from './expr.ts';
+import { collectSchedules } from './explicit/collect.ts';
+import type { ChipClass, Directives } from './explicit/schedule.ts';
 import { ComputeTensor, ConcatTensor, ReshapeTensor, ScanTensor, ScatterTensor, type ScanNode, type TensorExpr } from './tensor-expr.ts';
 import { sizeOf } from '../core/tensor.ts';
 
@@ -15,6 +17,8 @@ import { sizeOf } from '../core/tensor.ts';
 export interface Inventory {
   readonly order: readonly TensorExpr[];
   readonly inlined: ReadonlySet<TensorExpr>;
+  /** Explicit schedules. */
+  readonly directives: ReadonlyMap<TensorExpr, Directives>;
   /** Scans whose step number or state a tensor depends on. */
   readonly within: (t: TensorExpr) => ReadonlySet<ScanNode>;
 }
@@ -55,7 +59,8 @@ const memoized = <T>(f: (e: Expr) => T): ((e: Expr) => T) => {
   };
 };
 
-export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
+/** @param chip whose explicit schedules count. */
+export const takeInventory = (roots: readonly TensorExpr[], chip?: ChipClass): Inventory => {
   const order: TensorExpr[] = [];
   const visited = new Set<TensorExpr>();
   const reads = new Map<TensorExpr, number>();
@@ -120,9 +125,18 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
   };
   for (const r of roots) visit(r);
 
+  const directives = chip
+    ? collectSchedules(
+        order.filter((t) => t.attached),
+        chip,
+      )
+    : new Map<TensorExpr, Directives>();
+  // What has a schedule has loops of its own.
+  for (const t of directives.keys()) pinned.add(t);
+
   const movement = memoized(isMovement);
   const reducing = memoized(hasReduce);
-  const movesOnly = (t: TensorExpr): boolean => t instanceof ComputeTensor && movement(t.body);
+  const movesOnly = (t: TensorExpr): boolean => t instanceof ComputeTensor && t.hints?.materialize !== true && movement(t.body);
   // What plain data movement (or another view) reads is evaluated as often as that is, wherever it is inlined: readers first.
   for (const t of [...order].reverse()) {
     const more = (reads.get(t) ?? 0) / Math.max(t.size, 1) - 1;
@@ -137,9 +151,9 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
     if (!(t instanceof ComputeTensor)) continue;
     if (reducing(t.body)) heavy.add(t);
     if (pinned.has(t)) continue;
-    const once = (reads.get(t) ?? 0) <= Math.max(t.size, 1);
+    const once = (reads.get(t) ?? 0) <= Math.max(t.size, 1) || t.hints?.materialize === false;
     if (!heavy.has(t)) {
-      if (movement(t.body) || once) inlined.add(t);
+      if (movesOnly(t) || once) inlined.add(t);
       continue;
     }
     const [reader, ...more] = readers.get(t) ?? [];
@@ -150,5 +164,5 @@ export const takeInventory = (roots: readonly TensorExpr[]): Inventory => {
     inlined.add(t);
     heavy.add(reader.by);
   }
-  return { order, inlined, within: (t) => scans.get(t) ?? new Set() };
+  return { order, inlined, directives, within: (t) => scans.get(t) ?? new Set() };
 };

@@ -9,12 +9,20 @@
 import type { DType } from '../core/dtype.ts';
 import { sizeOf, stridesOf, type Tensor } from '../core/tensor.ts';
 import { FlagosError } from '../core/errors.ts';
+import type { Attached } from './explicit/schedule.ts';
+import type { Hints } from './hints.ts';
 import { add, constant, floordiv, floormod, freshVar, index, mul, type Expr, type Operand, type ScalarType, type VarExpr } from './expr.ts';
 
 /** Reads as a tensor; see the kinds below. */
 export abstract class TensorExpr {
   abstract readonly kind: 'input' | 'compute' | 'reshape' | 'concat' | 'scatter' | 'scan';
   readonly shape: readonly number[];
+  /** See hints.ts. */
+  hints: Hints | undefined;
+  /** Schedules of the op whose output this is; see explicit/schedule.ts. */
+  attached: Attached | undefined;
+  /** By which a schedule finds it. */
+  label: string | undefined;
 
   constructor(shape: readonly number[]) {
     for (const d of shape) {
@@ -55,6 +63,12 @@ export class InputTensor extends TensorExpr {
     super(shape);
   }
 }
+
+/** Names a tensor inside of an op, for its schedules. @returns the tensor. */
+export const named = <T extends TensorExpr>(name: string, t: T): T => {
+  t.label = name;
+  return t;
+};
 
 /** A tensor given by one expression for all elements. The expression is made when it is first needed: shapes alone cost nothing. */
 export class ComputeTensor extends TensorExpr {

@@ -29,6 +29,7 @@ export const errorTable = {
   FLAGOS_E_UNSUPPORTED: { kind: 'unsupported', title: 'A kernel cannot run this case' },
   FLAGOS_E_KERNEL: { kind: 'kernel', title: 'A kernel failed while running' },
   FLAGOS_E_KERNEL_CONTRACT: { kind: 'kernel', title: 'A kernel broke the provider contract' },
+  FLAGOS_E_SCHEDULE: { kind: 'kernel', title: 'A schedule or hint of an op is not possible' },
   FLAGOS_E_PLUGIN_LOAD: { kind: 'plugin', title: 'A plugin could not be loaded' },
   FLAGOS_E_PLUGIN_MANIFEST: { kind: 'plugin', title: 'A plugin’s manifest is not valid' },
   FLAGOS_E_PLUGIN_ABI: { kind: 'plugin', title: 'A plugin was built for another contract version' },

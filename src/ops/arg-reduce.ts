@@ -1,6 +1,7 @@
 /** Where the largest or smallest element is. */
 import { dtypeInfo } from '../core/dtype.ts';
 import { constant, eq, isnan, maxOf, minOf, or, select, type Expr } from '../compiler/expr.ts';
+import type { Schedule } from '../compiler/explicit/schedule.ts';
 import type { TensorExpr } from '../compiler/tensor-expr.ts';
 import { flag, int } from './attrs.ts';
 import { defineOp, exact, type OpRecord } from './define.ts';
@@ -28,6 +29,19 @@ export const argOf = (x: TensorExpr, axis: number, keep: boolean, which: 'max' |
   });
 };
 
+/** Positions that are looked at together. */
+const TOGETHER = 512;
+
+/**
+ * Where the axis that is searched is not the last, elements that follow it in memory are searched
+ * together, row by row: one by one, each would touch all rows.
+ */
+const rowByRow = (s: Schedule, { axis }: { readonly axis: number }): void => {
+  if (normalizeAxis(axis, s.shape.length) === s.shape.length - 1) return;
+  const [tiles, inside] = s.tile(s.axis(-1), TOGETHER);
+  s.order(...s.axes.slice(0, -1), tiles, s.reductions, inside);
+};
+
 const argOp = (name: string, which: 'max' | 'min'): OpRecord =>
   defineOp({
     name,
@@ -40,6 +54,7 @@ const argOp = (name: string, which: 'max' | 'min'): OpRecord =>
       expectRank(data.shape, 1, 'data');
       return argOf(data, normalizeAxis(axis, data.rank), keepdims, which, last);
     },
+    schedules: { cpu: rowByRow, wasm: rowByRow },
   });
 
 export const ArgMax = argOp('ArgMax', 'max');

@@ -59,6 +59,8 @@ export const Pow = defineOp({
     return mapBroadcast([X, Y], (x, y) => pow(cast(x, type), cast(y, type)));
   },
   accuracy: ulp(8),
+  // A power takes some 5 ns, so a few thousand are worth a thread.
+  hints: { parallel: 2048 },
 });
 
 /** An op that folds any number of broadcast arguments of one type. */

@@ -8,7 +8,8 @@ import { FlagosError } from '../core/errors.ts';
 import { concreteShape, describeType, opName, type Node, type ValueType } from '../core/graph.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { cast } from '../compiler/expr.ts';
-import { InputTensor, map, TensorExpr } from '../compiler/tensor-expr.ts';
+import { hinted } from '../compiler/hints.ts';
+import { InputTensor, map, ReshapeTensor, TensorExpr } from '../compiler/tensor-expr.ts';
 import type { OpContext, OpRecord } from './define.ts';
 import { scalars } from './types.ts';
 
@@ -173,6 +174,7 @@ export const expressionsOf = (
   const types = inputs.map((x): ValueType | undefined => x && { kind: 'tensor', dtype: x.dtype, shape: x.shape });
   try {
     const made = asList(record, record.compute!(byName(record, args), attrs, ctx), isTensorExpr);
+    advise(bound, made, inputs);
     const dtypes = outputDTypes(bound, types);
     return node.outputs.map((name, i) => {
       const x = made[i];
@@ -189,6 +191,24 @@ export const expressionsOf = (
     throw e instanceof FlagosError ? e.at({ node: node.name, op: opName(node.domain, node.op) }) : e;
   }
 };
+
+/** Gives outputs the hints and schedules of their record. What is an input itself belongs to another op. */
+const advise = (
+  { record, node, attrs }: BoundNode,
+  made: readonly (TensorExpr | undefined)[],
+  inputs: readonly (TensorExpr | undefined)[],
+): void => {
+  const { hints, schedules } = record;
+  if (!hints && !schedules) return;
+  const given = new Set(inputs.flatMap((x) => x ?? []));
+  const own = made.filter((x) => x !== undefined && !given.has(x)) as TensorExpr[];
+  if (hints) for (const x of own.map(calculatedOf)) if (!given.has(x)) hinted(x, hints);
+  const [first] = own;
+  if (schedules && first) first.attached = { op: opName(node.domain, node.op), schedules, attrs, inputs: given };
+};
+
+/** What a view is a view of. */
+const calculatedOf = (x: TensorExpr): TensorExpr => (x instanceof ReshapeTensor ? calculatedOf(x.base) : x);
 
 const needsCast = (x: TensorExpr, dtype: DType): boolean => x.dtype !== dtype;
 

@@ -12,6 +12,8 @@
 import type { DType } from '../core/dtype.ts';
 import type { Graph } from '../core/graph.ts';
 import type { Tensor, Value } from '../core/tensor.ts';
+import type { ChipClass, Schedule, Schedules } from '../compiler/explicit/schedule.ts';
+import type { Hints } from '../compiler/hints.ts';
 import type { TensorExpr } from '../compiler/tensor-expr.ts';
 import type { AttrSpec } from './attrs.ts';
 
@@ -155,6 +157,10 @@ export interface OpDefinition<I extends Inputs, A extends AttrSpecs> {
   /** Control flow: a function on host values that may run the node's subgraphs. */
   readonly control?: (inputs: HostInputs<I>, attrs: AttrValues<A>, run: RunSubgraph, ctx: OpContext) => MaybePromise<readonly Value[]>;
   readonly accuracy?: Accuracy;
+  /** What chips may know of its outputs and cannot see: see compiler/hints.ts. They change nothing of what is calculated. */
+  readonly hints?: Hints;
+  /** The order of the loops of its first output, for a class of chips: see compiler/explicit/schedule.ts. */
+  readonly schedules?: Readonly<Partial<Record<ChipClass, (s: Schedule, attrs: AttrValues<A>) => void>>>;
   /** What `host` gives differs from call to call (random ops), so it is never folded or compared. Expressions are always deterministic. */
   readonly nondeterministic?: boolean;
   /** Section or paper, where it is not the ONNX operator page of that name. */
@@ -186,13 +192,15 @@ export interface OpRecord {
     ctx: OpContext,
   ) => MaybePromise<readonly Value[]>;
   readonly accuracy: Accuracy;
+  readonly hints?: Hints | undefined;
+  readonly schedules?: Schedules | undefined;
   readonly nondeterministic: boolean;
 }
 
 /** Declares an op. The types of `compute`'s arguments follow from `inputs` and `attrs`. */
 export const defineOp = <const I extends Inputs, const A extends AttrSpecs = Record<never, never>>(op: OpDefinition<I, A>): OpRecord => {
   const forget = op as unknown as OpDefinition<Inputs, AttrSpecs> &
-    Pick<OpRecord, 'compute' | 'host' | 'hostWhen' | 'check' | 'shapes' | 'control'>;
+    Pick<OpRecord, 'compute' | 'host' | 'hostWhen' | 'check' | 'shapes' | 'control' | 'schedules'>;
   return {
     name: op.name,
     domain: op.domain ?? '',
@@ -208,6 +216,8 @@ export const defineOp = <const I extends Inputs, const A extends AttrSpecs = Rec
     shapes: forget.shapes,
     control: forget.control,
     accuracy: op.accuracy ?? (op.compute ? contraction : exact),
+    hints: op.hints,
+    schedules: forget.schedules,
     nondeterministic: op.nondeterministic ?? false,
   };
 };

@@ -33,6 +33,7 @@ import {
   type Expr,
 } from '../compiler/expr.ts';
 import { map, fill } from '../compiler/tensor-expr.ts';
+import type { Hints } from '../compiler/hints.ts';
 import { flag } from './attrs.ts';
 import { anyValue, defineOp, exact, ulp, type Accuracy, type OpRecord } from './define.ts';
 import { float8s, floats, numeric, signedInts } from './types.ts';
@@ -50,8 +51,20 @@ const unary = (
   f: (x: Expr) => Expr,
   accuracy: Accuracy,
   [input, output]: Naming = XY,
+  hints?: Hints,
 ): OpRecord =>
-  defineOp({ name, since, inputs: { [input]: types }, outputs: { [output]: input }, compute: (args) => map(args[input], f), accuracy });
+  defineOp({
+    name,
+    since,
+    inputs: { [input]: types },
+    outputs: { [output]: input },
+    compute: (args) => map(args[input], f),
+    accuracy,
+    ...(hints ? { hints } : {}),
+  });
+
+/** Functions of some 5 ns an element: a few thousand elements are worth a thread. */
+const dear: Hints = { parallel: 2048 };
 
 export const Abs = unary('Abs', 6, numeric, abs, exact);
 export const Neg = unary('Neg', 6, [...floats, ...signedInts], neg, exact);
@@ -69,19 +82,19 @@ export const Log = unary('Log', 6, floats, log, ulp(4), inputOutput);
 export const Erf = unary('Erf', 9, floats, erf, ulp(8), inputOutput);
 export const Sigmoid = unary('Sigmoid', 6, floats, sigmoid, ulp(8));
 
-export const Sin = unary('Sin', 7, floats, sin, ulp(4), inputOutput);
-export const Cos = unary('Cos', 7, floats, cos, ulp(4), inputOutput);
-export const Tan = unary('Tan', 7, floats, tan, ulp(8), inputOutput);
-export const Asin = unary('Asin', 7, floats, asin, ulp(8), inputOutput);
-export const Acos = unary('Acos', 7, floats, acos, ulp(8), inputOutput);
-export const Atan = unary('Atan', 7, floats, atan, ulp(8), inputOutput);
+export const Sin = unary('Sin', 7, floats, sin, ulp(4), inputOutput, dear);
+export const Cos = unary('Cos', 7, floats, cos, ulp(4), inputOutput, dear);
+export const Tan = unary('Tan', 7, floats, tan, ulp(8), inputOutput, dear);
+export const Asin = unary('Asin', 7, floats, asin, ulp(8), inputOutput, dear);
+export const Acos = unary('Acos', 7, floats, acos, ulp(8), inputOutput, dear);
+export const Atan = unary('Atan', 7, floats, atan, ulp(8), inputOutput, dear);
 
-export const Sinh = unary('Sinh', 9, floats, sinh, ulp(8), inputOutput);
-export const Cosh = unary('Cosh', 9, floats, cosh, ulp(8), inputOutput);
+export const Sinh = unary('Sinh', 9, floats, sinh, ulp(8), inputOutput, dear);
+export const Cosh = unary('Cosh', 9, floats, cosh, ulp(8), inputOutput, dear);
 export const Tanh = unary('Tanh', 6, floats, tanh, ulp(8), inputOutput);
-export const Asinh = unary('Asinh', 9, floats, asinh, ulp(8), inputOutput);
-export const Acosh = unary('Acosh', 9, floats, acosh, ulp(8), inputOutput);
-export const Atanh = unary('Atanh', 9, floats, atanh, ulp(8), inputOutput);
+export const Asinh = unary('Asinh', 9, floats, asinh, ulp(8), inputOutput, dear);
+export const Acosh = unary('Acosh', 9, floats, acosh, ulp(8), inputOutput, dear);
+export const Atanh = unary('Atanh', 9, floats, atanh, ulp(8), inputOutput, dear);
 
 export const Not = unary('Not', 1, ['bool'], not, exact);
 

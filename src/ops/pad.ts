@@ -1,5 +1,6 @@
 /** Padding and cropping. `pad` serves other ops too (convolutions, pooling, resizing). */
 import { add, and, floormod, ge, lt, max, min, select, sub, type Expr, type Operand } from '../compiler/expr.ts';
+import { hinted } from '../compiler/hints.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { oneOf, optionalInts } from './attrs.ts';
 import { defineOp, optional, value } from './define.ts';
@@ -52,7 +53,7 @@ export const pad = (
   const empty = padded.find((d) => cropped.shape[d] === 0);
   if (mode !== 'constant' && empty !== undefined) throw shapeError(`axis ${empty} is empty, mode '${mode}' finds nothing to pad it with`);
   const shape = cropped.shape.map((d, i) => added[i]![0] + d + added[i]![1]);
-  return compute(
+  const made = compute(
     shape,
     (...i) => {
       const at = i.map((e, d) => (padded.includes(d) ? source(mode, e, added[d]![0], cropped.shape[d]!) : e));
@@ -69,6 +70,8 @@ export const pad = (
     },
     x.dtype,
   );
+  // A border of one value is a condition wherever it is read; mirrors and copies take arithmetic for each element.
+  return mode === 'constant' ? made : hinted(made, { materialize: true });
 };
 
 export const Pad = movement(

@@ -58,6 +58,7 @@ export const DepthToSpace = movement(
     inputs: { input: common },
     outputs: { output: 'input' },
     attrs: { blocksize: requiredInt(), mode: oneOf('DCR', 'CRD') },
+    hints: { materialize: true },
     compute: ({ input }, { blocksize, mode }) => {
       const b = blockSize(blocksize, input.shape);
       const [n, depth, h, w] = input.shape as [number, number, number, number];
@@ -77,6 +78,7 @@ export const SpaceToDepth = movement(
     inputs: { input: common },
     outputs: { output: 'input' },
     attrs: { blocksize: requiredInt(), mode: oneOf('DCR', 'CRD') },
+    hints: { materialize: true },
     compute: ({ input }, { blocksize, mode }) => {
       const b = blockSize(blocksize, input.shape);
       const [n, channels, h, w] = input.shape as [number, number, number, number];

@@ -104,6 +104,8 @@ const resize = defineOp({
     return crop(interpolated(X, taps, dtype));
   },
   accuracy: contraction,
+  // Neighbours of a place, up to 16 on a curve, are written out. Where a window reads an enlarged picture, finding each element's place again for every window is dear.
+  hints: { unroll: 16, materialize: true },
 });
 
 const moving = movement(resize, contraction);

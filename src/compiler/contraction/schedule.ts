@@ -63,6 +63,10 @@ class Scheduling {
   block(stmts: readonly Stmt[], before: Stmt[] | undefined): Stmt[] {
     const out: Stmt[] = [];
     for (const s of stmts) {
+      if (s.kind === 'for' && s.fixed) {
+        out.push(s);
+        continue;
+      }
       const nest = matchReduction(s);
       const c = nest && contractionOf(nest);
       const plan = c && this.#plan(c);

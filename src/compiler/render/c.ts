@@ -335,7 +335,8 @@ class CWriter implements StageWriter {
     switch (s.kind) {
       case 'for': {
         const v = this.name(s.v);
-        this.push(`${pad}for (i64 ${v} = 0; ${v} < ${this.#frame.param(s.extent)}; ${v}++) {`);
+        if (s.unroll) this.push(`#pragma GCC unroll ${Math.max(1, s.extent)}`);
+        this.push(`${pad}for (i64 ${v} = 0; ${v} < ${s.unroll ? s.extent : this.#frame.param(s.extent)}; ${v}++) {`);
         this.block(s.body, deeper);
         this.push(`${pad}}`);
         break;
@@ -419,7 +420,7 @@ class ProgramWriter {
       if (s.kind === 'let' && isIndexArithmetic(s.value)) known.push({ kind: 'let', stmt: s });
       else if (s.kind === 'for' && s.parallel) {
         flush();
-        this.#stage(s.body, s.v, s.extent, pad, known);
+        this.#stage(s.body, s.v, s.extent, pad, known, s.grain);
       } else if (s.kind === 'call') {
         flush();
         this.#function(known, s.helpers, s.write, s.count, s.grain, pad);
@@ -438,8 +439,8 @@ class ProgramWriter {
   }
 
   /** A function of a range of a parallel loop's iterations (or of nothing, for what runs in one piece). */
-  #stage(body: readonly Stmt[], v: Local | undefined, extent: number, pad: string, around: readonly Around[]): void {
-    const grain = Math.max(1, Math.round(GRAIN / Math.max(1, workOf(body))));
+  #stage(body: readonly Stmt[], v: Local | undefined, extent: number, pad: string, around: readonly Around[], elements?: number): void {
+    const grain = Math.max(1, Math.round(elements ? elements / elementsOf(body) : GRAIN / Math.max(1, workOf(body))));
     this.#function(
       around,
       [],
@@ -497,6 +498,10 @@ class ProgramWriter {
     return { stages: [...this.#stages.values()], entries: this.#entries };
   }
 }
+
+/** Elements one iteration of a loop with this body makes. */
+const elementsOf = (body: readonly Stmt[]): number =>
+  body.reduce((n, s) => Math.max(n, s.kind === 'for' && s.parallel ? s.extent * elementsOf(s.body) : 1), 1);
 
 const containsParallel = (stmts: readonly Stmt[]): boolean =>
   stmts.some(

@@ -17,6 +17,8 @@ export type Sched =
       readonly to: LExpr;
       readonly parallel: boolean;
       readonly lanes?: boolean;
+      /** Its author asks for it to be written out. */
+      readonly unroll?: boolean;
       readonly body: readonly Sched[];
     }
   | { readonly kind: 'let'; readonly local: Local; readonly value: LExpr }

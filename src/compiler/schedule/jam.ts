@@ -9,6 +9,8 @@ import { mentions } from './linear.ts';
 
 /** Counters with at most this many values are written out. */
 const SHORT = 4;
+/** The same where an author asks for it. */
+const ASKED = 16;
 /** Statements beyond which writing loops out costs more than it saves. */
 const LONGEST = 64;
 
@@ -26,7 +28,9 @@ export const unrollShort = (stmts: readonly Sched[]): Sched[] =>
     if (s.kind !== 'for') return [s];
     const body = unrollShort(s.body);
     const [from, to] = [constantOf(s.from), constantOf(s.to)];
-    if ((s.parallel && !s.lanes) || from === undefined || to === undefined || to - from > SHORT || sizeOfBody(body) * (to - from) > LONGEST)
+    const most = s.unroll ? ASKED : SHORT;
+    const longest = s.unroll ? 4 * LONGEST : LONGEST;
+    if ((s.parallel && !s.lanes) || from === undefined || to === undefined || to - from > most || sizeOfBody(body) * (to - from) > longest)
       return [{ ...s, body }];
     return Array.from({ length: Math.max(0, to - from) }, (_, i) => instantiate(body, new Map([[s.v.name, k(from + i)]]))).flat();
   });

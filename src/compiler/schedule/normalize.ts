@@ -59,7 +59,7 @@ export const toSched = (stmts: readonly Stmt[]): Sched[] =>
   stmts.map((s): Sched => {
     switch (s.kind) {
       case 'for':
-        return loop(s.v, k(s.extent), toSched(s.body), s.parallel);
+        return { ...loop(s.v, k(s.extent), toSched(s.body), s.parallel), ...(s.unroll ? { unroll: true } : {}) };
       case 'if':
         return { ...s, then: toSched(s.then), otherwise: toSched(s.otherwise) };
       case 'let':

@@ -5,6 +5,7 @@
 import { chain, type MaybePromise } from '../../core/async.ts';
 import type { NumericData } from '../../core/dtype.ts';
 import { Tensor } from '../../core/tensor.ts';
+import type { ChipClass } from '../../compiler/explicit/schedule.ts';
 import { lower } from '../../compiler/lower.ts';
 import type { Buffer, Program } from '../../compiler/loops.ts';
 import type { OpSet } from '../../ops/registry.ts';
@@ -34,6 +35,7 @@ export abstract class CompiledSession implements ChipSession {
   readonly dynamicShapes = true;
   abstract readonly prior: CostPrior;
   protected abstract readonly variant: Variant;
+  protected abstract readonly chipClass: ChipClass;
   readonly #ops: OpSet;
 
   constructor(ops: OpSet) {
@@ -64,6 +66,9 @@ export abstract class CompiledSession implements ChipSession {
     const program = lower(
       inputs.map((i) => i.tensor),
       outputs,
+      undefined,
+      undefined,
+      this.chipClass,
     );
     const constants = new Map(inputs.flatMap(({ constant }, i) => (constant ? [[program.inputs[i]!, constant] as const] : [])));
     const made = outputs.map((o) => ({ dims: o.shape, dtype: o.dtype }));

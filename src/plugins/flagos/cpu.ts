@@ -61,6 +61,7 @@ export class CpuSession implements ChipSession {
       outputs,
       (body) => scheduleContractions(body, around),
       channelsLast,
+      'cpu',
     );
     const code = renderC(program);
     const { params, tempOffsets, workspaceBytes } = code;

@@ -14,6 +14,7 @@ export class JsSession extends CompiledSession {
   readonly prior = { overheadUs: 2, gflops: 4, gbps: 3 };
   readonly instant = true;
   protected readonly variant = float64;
+  protected readonly chipClass = 'js';
 
   protected compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): CompiledProgram {
     const kernel = renderJsFast(program, new Set(constants.keys()));

@@ -28,6 +28,7 @@ const MODULES = 1024;
 export class WasmSession extends CompiledSession {
   readonly prior = { overheadUs: 4, gflops: 20, gbps: 4 };
   protected readonly variant = float32;
+  protected readonly chipClass = 'wasm';
   readonly #api: WasmApi;
   readonly #assemble: Assemble;
   readonly #memory: WasmMemory;
