@@ -31,6 +31,8 @@ export interface Compiler {
   compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>, precision?: 'fp32' | 'bf16'): Compiled;
   /** What of bfloat16 this processor has. */
   readonly bf16: readonly ('dot' | 'amx')[];
+  /** Whether it multiplies pairs of 16-bit integers. */
+  readonly vnni: boolean;
 }
 
 export const thisTarget: Target = { vectorBytes: 64, registers: 32, l1: 48 << 10, l2: 1 << 20, l3: 32 << 20, threads: 2 };
@@ -68,6 +70,7 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
   const loaded = new Map<string, ReturnType<Koffi['load']>>();
 
   return {
+    vnni: macros.includes('__AVX512VNNI__'),
     bf16: [...(dot ? (['dot'] as const) : []), ...(tiles ? (['amx'] as const) : [])],
     compile(inputs, outputs, target, precision = 'fp32') {
       const around = { target: { ...thisTarget, ...target }, storage: storageType, precision };

@@ -12,6 +12,7 @@ import { alongOf, alongStage } from './along.ts';
 import { AMX_ROWS, amxArithmetic } from './amx.ts';
 import { plainArithmetic, type Arithmetic } from './arithmetic.ts';
 import { bf16Arithmetic, canBeBf16 } from './bf16.ts';
+import { canBeInt16, int16Arithmetic } from './int16.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { panelBytes, panelsOf } from './panels.ts';
@@ -52,7 +53,7 @@ class Scheduling {
     const steps = sizeOfAxes(c.reduce);
     const work = 2 * sizeOfAxes(c.axes) * steps;
     const usual = tileOf(valueType(c.type), this.#around.target);
-    const tile = usual && this.#usesAmx ? { ...usual, rows: AMX_ROWS } : usual;
+    const tile = usual && usual.type === 'float' && this.#usesAmx ? { ...usual, rows: AMX_ROWS } : usual;
     if (!tile || work < WORTH_IT || steps < FEW_STEPS) return undefined;
     const plan = planContraction(c, tile, this.#around);
     // Without columns every packed element is used once.
@@ -110,6 +111,7 @@ class Scheduling {
 
   #arithmetic(plan: Plan): Arithmetic {
     const { precision, target } = this.#around;
+    if (target.vnni && canBeInt16(plan)) return int16Arithmetic;
     if (precision !== 'bf16' || !canBeBf16(plan)) return plainArithmetic;
     return target.bf16 === 'amx' ? amxArithmetic : bf16Arithmetic;
   }

@@ -20,6 +20,8 @@ export interface Target {
   readonly l3: number;
   /** What it multiplies bfloat16 with, if anything: dot products of pairs (AVX512-BF16), or tiles (AMX). */
   readonly bf16?: 'dot' | 'amx' | undefined;
+  /** Whether it multiplies pairs of 16-bit integers (AVX512-VNNI). */
+  readonly vnni?: boolean | undefined;
   /** Threads of the pool. */
   readonly threads: number;
 }
