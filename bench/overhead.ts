@@ -6,6 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { tensorType, type Graph, type Model, type Node } from '../src/core/graph.ts';
 import { Tensor } from '../src/core/tensor.ts';
 import { GraphRunner } from '../src/dispatch/runner.ts';
+import { CallTable } from '../src/runtime/call-table.ts';
 import { install } from '../src/entries/onnxruntime.ts';
 import { writeModel } from '../src/formats/onnx/index.ts';
 import { createRuntime } from '../src/host/flagos.ts';
@@ -80,6 +81,24 @@ const [resolve] = await measure([
   },
 ]);
 
+// A call is found among many kinds, by an attribute, too.
+const calls = new CallTable<GraphRunner>(256, () => {});
+for (let axis = 0; axis < 4; axis++) calls.add('Relu', inputs, { axis, perm: [1, 0] }, {}, runner);
+const [attributes, options] = [{ axis: 2, perm: [1, 0] }, {}];
+const findCalls = (times: number): void => {
+  for (let i = 0; i < times; i++) calls.find('Relu', inputs, attributes, options)!.resolve(inputs);
+};
+const [dispatch] = await measure([{ name: 'call', run: () => findCalls(100) }]);
+const before = process.memoryUsage().heapUsed;
+findCalls(1_000_000);
+const allocated = Math.max(0, process.memoryUsage().heapUsed - before) / 1_000_000;
+
+const native = await createRuntime({ discover: false, file: false, prefer: ['flagos'], log: 'error' });
+await native.call('Relu', inputs);
+await native.ready();
+const [eager] = await measure([{ name: 'eager', run: () => native.call('Relu', inputs) }]);
+await native.close();
+
 report('overhead', [
   {
     what: 'session.run of an identity model, over onnxruntime-common itself',
@@ -90,6 +109,14 @@ report('overhead', [
   },
   { what: 'the same, onnxruntime-node', value: theirs!.medianUs - common!.medianUs, unit: 'µs' },
   { what: 'finding the plan of a seen signature', value: resolve!.medianUs * 10, unit: 'ns', budget: { sense: '≤', value: 100 } },
+  {
+    what: 'finding the plan of a seen call, attributes compared',
+    value: dispatch!.medianUs * 10,
+    unit: 'ns',
+    budget: { sense: '≤', value: 100 },
+  },
+  { what: 'memory that takes', value: allocated, unit: 'bytes', budget: { sense: '≤', value: 0.1 } },
+  { what: 'an op called again, with its kernel, result and promise (Relu of 4)', value: eager!.medianUs, unit: 'µs' },
   {
     what: 'one step of a plan',
     value: thousand!.medianUs - one!.medianUs,

@@ -12,6 +12,7 @@ const verdict = (kernel: string, kind: Verdict['kind'], rest: Partial<Verdict>):
     variant: 'default',
     numerics: undefined,
     alone: false,
+    instant: false,
     refusal: undefined,
     priorUs: 5,
     overheadUs: 2,

@@ -19,6 +19,7 @@ const advice: Readonly<Partial<Record<ReasonCode, Advice>>> = {
   TRANSFER: (v) => `${v.kernel}: operands that are there already, or --prefer ${token(v)}`,
   ACC_UNKNOWN: (v) => `${v.kernel}: a measurement of its accuracy, or --unknown-accuracy trust`,
   ACC_FAIL: (v) => `${v.kernel}: a lower --min-accuracy (it was measured ${v.accuracy.level})`,
+  COMPILING: (v) => `${v.kernel}: waiting until it is compiled`,
   QUARANTINED: (v) => `${v.kernel}: the end of its quarantine (${v.detail ?? 'it failed'})`,
   LOCKED: (v) => `${v.kernel}: another entry in the lock file`,
   NO_KERNEL: onlyKernelCan,

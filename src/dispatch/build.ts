@@ -5,7 +5,6 @@
  */
 import { FlagosError } from '../core/errors.ts';
 import type { Graph } from '../core/graph.ts';
-import type { Arg } from '../ops/bind.ts';
 import type { OpSet } from '../ops/registry.ts';
 import type { Prepared } from '../plugins/contract.ts';
 import { bindPlan, type PrepareTail } from './bind.ts';
@@ -14,7 +13,7 @@ import { planGraph, type PlanContext } from './planner.ts';
 import { regionKey, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { describeRegion, disposeKernels, prepareRegion, type PreparedPlan, type PrepareProgress } from './prepare.ts';
 import { orFirst, type Blame } from './recover.ts';
-import { specialize, type Specialized } from './specialize.ts';
+import type { Specialized } from './specialize.ts';
 
 export interface BuildContext extends PlanContext, Blame {
   readonly ops: OpSet;
@@ -30,12 +29,10 @@ export interface Inner {
 
 export interface BuildRequest {
   readonly graph: Graph;
-  /** Types, and where they count contents, of the inputs. */
-  readonly known: ReadonlyMap<string, Arg>;
+  /** The graph as it is for the inputs at hand. */
+  readonly special: Specialized;
   /** Regions that did not work as a whole. */
   readonly parted: ReadonlySet<string>;
-  /** Whether shapes are taken on the model's word where they cannot be inferred. */
-  readonly trusting: boolean;
 }
 
 /** Rounds of planning at most. Each takes regions apart or sets kernels aside, and halving a region of any size takes less. */
@@ -146,8 +143,6 @@ class Building {
 }
 
 /** @throws FLAGOS_E_NO_KERNEL, and user errors for what no kernel could run. */
-export function* buildPlan(request: BuildRequest, context: BuildContext, inner: Inner): Flow<PreparedPlan> {
-  const { graph, known, parted, trusting } = request;
-  const special = specialize(graph, known, { ops: context.ops, trusting });
+export function* buildPlan({ graph, special, parted }: BuildRequest, context: BuildContext, inner: Inner): Flow<PreparedPlan> {
   return yield* new Building(context, special, inner, parted).run(graph);
 }

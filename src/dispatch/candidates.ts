@@ -96,6 +96,7 @@ export class Candidates {
         variant: v.name,
         numerics: v.numerics,
         alone: v.alone ?? false,
+        instant: v.instant ?? session.instant ?? false,
         overheadUs: session.prior.overheadUs,
       });
       if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
@@ -116,6 +117,7 @@ export class Candidates {
       variant: 'control',
       numerics: { inputs: 'same', accumulate: 'exact', notes: [] },
       alone: true,
+      instant: true,
       refusal: undefined,
       priorUs: inner * 5,
       overheadUs: CONTROL_OVERHEAD_US,

@@ -94,6 +94,16 @@ export class PlanCache<P> {
     this.#remember(plan, inputs);
   }
 
+  /** Puts a plan in the place of another, which is given up. */
+  replace(old: P, by: P): void {
+    for (const [key, known] of this.#plans) {
+      if (known !== old) continue;
+      this.#plans.set(key, by);
+      if (this.#last === old) this.#last = by;
+      this.#drop(old);
+    }
+  }
+
   /** Gives one plan up. */
   remove(plan: P): void {
     for (const [key, known] of this.#plans) {

@@ -3,9 +3,10 @@
  * was learned while running (regions that failed as a whole, types that are not as the model states
  * them) goes into every plan built after it.
  */
-import { FlagosError } from '../core/errors.ts';
+import { asError, FlagosError } from '../core/errors.ts';
 import type { Graph } from '../core/graph.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
+import type { Decision } from '../opmanager/decision.ts';
 import type { MaybePromise } from '../core/async.ts';
 import type { Arg } from '../ops/bind.ts';
 import { buildPlan, type BuildContext, type Inner } from './build.ts';
@@ -14,6 +15,8 @@ import { carryOut, type Flow } from './flow.ts';
 import { decidingInputs, PlanCache, typeOfInput } from './plan-cache.ts';
 import type { KernelUse, PlannedGraph } from './planned.ts';
 import type { PreparedPlan } from './prepare.ts';
+import { specialize, type Specialized } from './specialize.ts';
+import { afterMoving, startOf, whereItStays, whileCompiling, type Start } from './tiers.ts';
 
 /** What running needs of the world: ops, open chips, selection. One per runtime and policy. */
 export interface Dispatcher extends BuildContext {
@@ -24,6 +27,11 @@ export interface Dispatcher extends BuildContext {
   /** Told of each plan that was made, and of each that was given up, for reports. */
   planned?(plan: PreparedPlan): void;
   dropped?(plan: PreparedPlan): void;
+  /**
+   * Does work that nobody waits for; given, runs start on kernels with nothing to compile while others are
+   * made. @returns settles when the work is done or given up.
+   */
+  readonly later?: ((work: () => Promise<void>) => Promise<void>) | undefined;
 }
 
 /** A plan ready to run. */
@@ -31,7 +39,18 @@ export interface Ready {
   readonly executor: Executor;
   /** When a kernel it does without may be tried again. */
   readonly reviewAt: number | undefined;
+  /** Whether a better plan is being made in the background. */
+  moving: boolean;
+  /** That one, when it is ready: the next run is its. */
+  next: Ready | undefined;
+  /** Whether it was given up: nobody needs what would follow it. */
+  gone: boolean;
+  /** The choices behind it. */
+  decisions: ReadonlyMap<string, Decision>;
 }
+
+const withDecisions = (plan: PreparedPlan, say: (d: Decision) => Decision): ReadonlyMap<string, Decision> =>
+  new Map([...plan.planned.decisions].map(([node, d]) => [node, say(d)]));
 
 export interface PlansOptions {
   /** Whether input contents may be used for planning. */
@@ -55,6 +74,7 @@ export class Plans {
   readonly #byValue: readonly boolean[];
   readonly #cache: PlanCache<Ready>;
   readonly #releasing = new Set<Promise<void>>();
+  readonly #moving = new Set<Promise<void>>();
 
   constructor(graph: Graph, dispatcher: Dispatcher, options: PlansOptions) {
     this.#graph = graph;
@@ -63,7 +83,7 @@ export class Plans {
     this.#model = options.model;
     this.trusting = options.trusting;
     this.#byValue = options.byContent ? decidingInputs(graph, dispatcher.ops) : graph.inputs.map(() => false);
-    this.#cache = new PlanCache(this.#byValue, (ready) => this.#release(ready.executor));
+    this.#cache = new PlanCache(this.#byValue, (ready) => this.#release(ready));
   }
 
   /**
@@ -72,13 +92,24 @@ export class Plans {
    */
   resolve(inputs: readonly (Value | undefined)[]): MaybePromise<Ready> {
     const known = this.#cache.find(inputs);
-    if (known !== undefined && known.reviewAt === undefined) return known;
-    if (known !== undefined && this.#dispatcher.now() < known.reviewAt!) return known;
-    if (known !== undefined) this.#cache.remove(known);
-    return carryOut(this.#build(inputs));
+    if (known !== undefined && known.reviewAt === undefined && !known.moving) return known;
+    return (known && this.#current(known)) ?? carryOut(this.#build(inputs));
   }
 
-  *#build(inputs: readonly (Value | undefined)[]): Flow<Ready> {
+  /** What a plan has become meanwhile; undefined if it is to be made anew. */
+  #current(known: Ready): Ready | undefined {
+    if (known.next) {
+      const { next } = known;
+      known.next = undefined;
+      this.#cache.replace(known, next);
+      return next;
+    }
+    if (known.reviewAt === undefined || this.#dispatcher.now() < known.reviewAt) return known;
+    this.#cache.remove(known);
+    return undefined;
+  }
+
+  #specialize(inputs: readonly (Value | undefined)[]): Specialized {
     const known = new Map<string, Arg>();
     inputs.forEach((v, i) => {
       if (v !== undefined)
@@ -87,18 +118,78 @@ export class Plans {
           value: v instanceof Tensor && this.#byValue[i] ? v.clone() : undefined,
         });
     });
+    return specialize(this.#graph, known, { ops: this.#dispatcher.ops, trusting: this.trusting });
+  }
+
+  *#build(inputs: readonly (Value | undefined)[]): Flow<Ready> {
     try {
-      const plan = yield* buildPlan(
-        { graph: this.#graph, known, parted: this.parted, trusting: this.trusting },
-        this.#dispatcher,
-        this.#inner,
-      );
-      const ready: Ready = { executor: new Executor(plan, this.#dispatcher.logger), reviewAt: this.#reviewOf(plan.planned) };
-      this.#dispatcher.planned?.(plan);
+      const special = this.#specialize(inputs);
+      const start = this.#dispatcher.later && startOf(special, { ...this.#dispatcher, unmergeable: this.parted });
+      const ready = (start && (yield* this.#meanwhile(special, start))) ?? this.#ready(yield* this.#plan(special, this.#dispatcher));
       this.#cache.add(inputs, ready);
       return ready;
     } catch (e) {
       throw e instanceof FlagosError ? e.at({ model: this.#model }) : e;
+    }
+  }
+
+  #plan(special: Specialized, context: BuildContext): Flow<PreparedPlan> {
+    return buildPlan({ graph: this.#graph, special, parted: this.parted }, context, this.#inner);
+  }
+
+  #ready(plan: PreparedPlan, decisions = plan.planned.decisions, moving = false): Ready {
+    this.#dispatcher.planned?.(plan);
+    const executor = new Executor(plan, this.#dispatcher.logger);
+    return { executor, reviewAt: this.#reviewOf(plan.planned), moving, next: undefined, gone: false, decisions };
+  }
+
+  /** A plan with nothing to compile, and the better one in the making; undefined if there turns out to be none. */
+  *#meanwhile(special: Specialized, start: Start): Flow<Ready | undefined> {
+    let plan: PreparedPlan;
+    try {
+      plan = yield* this.#plan(special, { ...this.#dispatcher, instantOnly: true });
+    } catch (e) {
+      // Those kernels cannot after all, so there is nothing to run on while others are made.
+      if (e instanceof FlagosError && (e.kind !== 'user' || e.code === 'FLAGOS_E_NO_KERNEL')) return undefined;
+      throw e;
+    }
+    const ready = this.#ready(
+      plan,
+      withDecisions(plan, (d) => whileCompiling(d, start)),
+      true,
+    );
+    // Another one took its place, which policy may rank lower.
+    if ([...start].some(([node, { startedOn }]) => plan.planned.decisions.get(node)?.kernel?.id !== startedOn)) {
+      this.#release(ready);
+      return undefined;
+    }
+    const moved = this.#dispatcher.later!(() => this.#move(ready, special, start)).then(() => void this.#moving.delete(moved));
+    this.#moving.add(moved);
+    return ready;
+  }
+
+  /** Makes the plan that takes the place of one that was only there not to wait. */
+  async #move(ready: Ready, special: Specialized, start: Start): Promise<void> {
+    if (ready.gone) return;
+    const { logger } = this.#dispatcher;
+    const names = [...start.values()].map((s) => s.movesTo).join(', ');
+    try {
+      const plan = await carryOut(this.#plan(special, this.#dispatcher));
+      const next = this.#ready(
+        plan,
+        withDecisions(plan, (d) => afterMoving(d, start)),
+      );
+      if (ready.gone) return this.#release(next);
+      ready.next = next;
+      const stays = [...next.decisions.values()].find((d) => d.tier?.state === 'stays');
+      if (stays) logger.log('warn', `a call ${stays.tier!.why}`, { model: this.#model });
+      else logger.log('debug', `a call moves to ${names}`, { model: this.#model });
+    } catch (e) {
+      const { message } = asError(e);
+      const reason = e instanceof FlagosError ? e.reason : message;
+      ready.moving = false;
+      ready.decisions = withDecisions(ready.executor.plan, (d) => whereItStays(d, start, reason));
+      if (!ready.gone) logger.log('warn', `a call does not move to ${names}`, { model: this.#model, reason });
     }
   }
 
@@ -118,7 +209,10 @@ export class Plans {
     this.#cache.clear();
   }
 
-  #release(executor: Executor): void {
+  #release(ready: Ready): void {
+    ready.gone = true;
+    if (ready.next) this.#release(ready.next);
+    const { executor } = ready;
     this.#dispatcher.dropped?.(executor.plan);
     const released = executor.dispose().then((faults) => {
       for (const fault of faults)
@@ -131,6 +225,7 @@ export class Plans {
   /** Gives up all plans, and waits until all that were ever given up are released. */
   async close(): Promise<void> {
     this.#cache.clear();
+    await Promise.all(this.#moving);
     while (this.#releasing.size) await Promise.all(this.#releasing);
   }
 }

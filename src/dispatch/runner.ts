@@ -6,6 +6,7 @@ import { FlagosError } from '../core/errors.ts';
 import type { Graph } from '../core/graph.ts';
 import type { Value } from '../core/tensor.ts';
 import { isPromise, type MaybePromise } from '../core/async.ts';
+import type { Decision } from '../opmanager/decision.ts';
 import type { Inner } from './build.ts';
 import { prepareControl, type BodyRunner } from './control.ts';
 import { checkCancelled, StepFailure, type RunOptions } from './execute.ts';
@@ -83,6 +84,15 @@ export class GraphRunner {
   /** The plan for inputs like these. To be called when nothing is under way. */
   resolve(inputs: Inputs): MaybePromise<Ready> {
     return this.#plans.resolve(inputs);
+  }
+
+  /** The choices behind the next run with inputs like these, whose plan is made if there is none; after what is under way. */
+  async decisions(inputs: Inputs): Promise<ReadonlyMap<string, Decision>> {
+    const ready = await this.#enqueue(() => {
+      this.#assertUsable();
+      return this.resolve(inputs);
+    });
+    return ready.decisions;
   }
 
   #enqueue<T>(start: () => MaybePromise<T>): Promise<T> {

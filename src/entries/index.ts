@@ -1,7 +1,7 @@
 /** The package `flagos`. */
 export { createRuntime, Flagos, type RuntimeConfig } from '../host/flagos.ts';
 export { FlagosModel, type ModelRunOptions, type Placement } from '../runtime/model.ts';
-export { Runtime, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
+export { Runtime, type CallOptions, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
 export type { PrepareProgress } from '../dispatch/prepare.ts';
 export type { Coverage } from '../runtime/coverage.ts';
 export { Tensor, Sequence, MapValue, type Value } from '../core/tensor.ts';

@@ -8,13 +8,13 @@ import type { Value } from '../core/tensor.ts';
 import { registerBackend, type BackendParts } from '../frameworks/onnxruntime/backend.ts';
 import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
 import { opSet } from '../ops/index.ts';
-import type { PolicyOverride } from '../opmanager/policy.ts';
+import type { Decision } from '../opmanager/decision.ts';
 import { builtInPlugins } from '../plugins/builtin.ts';
 import { createContainer } from '../plugins/container.ts';
 import { loadPlugins } from '../plugins/load.ts';
 import { ProviderRegistry } from '../plugins/registry.ts';
 import type { FlagosModel } from '../runtime/model.ts';
-import { Runtime, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
+import { Runtime, type CallOptions, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
 import { version } from '../version.ts';
 import { checkLayer } from './config-schema.ts';
 import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
@@ -41,13 +41,13 @@ export class Flagos {
   }
 
   /** Runs one op, see {@link Runtime.call}. */
-  call(
-    op: string,
-    inputs: readonly (Value | undefined)[],
-    attributes?: PlainAttributes,
-    options?: { outputs?: number; policy?: PolicyOverride },
-  ): Promise<Value[]> {
+  call(op: string, inputs: readonly (Value | undefined)[], attributes?: PlainAttributes, options?: CallOptions): Promise<Value[]> {
     return this.runtime.call(op, inputs, attributes, options);
+  }
+
+  /** Why a call like this runs where it runs, see {@link Runtime.explainCall}. */
+  explainCall(op: string, inputs: readonly (Value | undefined)[], attributes?: PlainAttributes, options?: CallOptions): Promise<Decision> {
+    return this.runtime.explainCall(op, inputs, attributes, options);
   }
 
   /**

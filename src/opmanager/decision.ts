@@ -13,6 +13,8 @@ export interface Candidate {
   readonly numerics: Numerics | undefined;
   /** Never in a region with neighbours. */
   readonly alone: boolean;
+  /** Nothing has to be compiled for it. */
+  readonly instant: boolean;
   /** What the chip itself says: undefined if it can, else why not. */
   readonly refusal: { readonly reason: ReasonCode; readonly detail: string } | undefined;
   /** Time by declared priors, microseconds, without the region's start; undefined if it cannot run. */
@@ -35,6 +37,17 @@ export interface Verdict extends Candidate {
   readonly performance: PerformanceEvidence;
 }
 
+/** How a single call came to run where it runs: on a kernel with nothing to compile, until the one that was chosen is ready. */
+export interface Tier {
+  readonly state: 'compiling' | 'moved' | 'stays';
+  /** Kernel it runs on until the other is ready. */
+  readonly startedOn: string;
+  /** Kernel selection chose. */
+  readonly movesTo: string;
+  /** For people. */
+  readonly why: string;
+}
+
 /** One choice, whole. */
 export interface Decision {
   readonly node: string;
@@ -46,6 +59,8 @@ export interface Decision {
   readonly kernel: { readonly id: string; readonly why: string } | undefined;
   /** The region it runs in: number and size. */
   readonly region: { readonly id: number; readonly nodes: number } | undefined;
+  /** Of a single call that did not wait for a compiler. */
+  readonly tier?: Tier;
   readonly verdicts: readonly Verdict[];
 }
 

@@ -13,6 +13,8 @@ export interface SelectionContext {
   readonly evidence: EvidenceSnapshot;
   /** Why a kernel may not be used for a signature at the moment, if so. */
   readonly quarantined: (kernel: string, signature: string) => string | undefined;
+  /** Kernels that have something to compile are out of the question at the moment. */
+  readonly instantOnly?: boolean;
 }
 
 /** Judges one candidate for a node of the given op name and signature. */
@@ -20,7 +22,7 @@ export const judge = (
   candidate: Candidate,
   op: string,
   signature: string,
-  { policy, evidence, quarantined }: SelectionContext,
+  { policy, evidence, quarantined, instantOnly }: SelectionContext,
 ): Verdict => {
   const accuracy = evidence.accuracy(candidate.kernel, signature);
   const performance = evidence.performance(candidate.kernel, signature);
@@ -47,6 +49,7 @@ export const judge = (
       return rejected('ACC_FAIL', `measured ${accuracy.level}, policy asks for ${policy.accuracy.min}`);
     }
   }
+  if (instantOnly && !candidate.instant) return rejected('COMPILING', 'it has to be compiled first; nobody waits for that');
   return { ...base, status: 'eligible', reason: undefined, detail: undefined };
 };
 

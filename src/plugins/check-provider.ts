@@ -97,6 +97,11 @@ const sessionFault = (value: unknown): string | undefined => {
     const rate = field(field(value, 'prior'), name);
     if (typeof rate !== 'number' || !(rate >= least) || rate === Infinity) return `has no ${name} in its prior`;
   }
+  const prepareUs = field(field(value, 'prior'), 'prepareUs');
+  if (prepareUs !== undefined && !(typeof prepareUs === 'number' && prepareUs >= 0 && prepareUs < Infinity))
+    return 'has a prior whose prepareUs is no time';
+  const instant = field(value, 'instant');
+  if (instant !== undefined && typeof instant !== 'boolean') return 'says neither true nor false to instant';
   const memory = field(value, 'memory');
   if (memory === undefined) return undefined;
   if (!isText(field(memory, 'id')) || field(memory, 'id') === 'host') return 'has a memory without an id of its own';

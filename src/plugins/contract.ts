@@ -33,6 +33,7 @@ export type ReasonCode =
   | 'SLOWER'
   | 'TRANSFER'
   | 'REGION'
+  | 'COMPILING'
   | 'QUARANTINED'
   | 'LOCKED'
   | 'PROBE'
@@ -102,6 +103,8 @@ export interface Variant {
   readonly numerics: Numerics;
   /** Runs its op by itself, never in a region with neighbours. */
   readonly alone?: boolean;
+  /** Ready as soon as it is asked for, see {@link ChipSession.instant}; default what the session says of itself. */
+  readonly instant?: boolean;
 }
 
 /** A declared guess of speed, used until measurements exist. */
@@ -112,6 +115,8 @@ export interface CostPrior {
   readonly gflops: number;
   /** Rate of moving operands, 10⁹ bytes a second. */
   readonly gbps: number;
+  /** Microseconds to make one kernel ready, once: a single call runs elsewhere meanwhile, unless that would take longer. */
+  readonly prepareUs?: number;
 }
 
 /** Where tensors live. `host` is ordinary memory and is everybody's; any other space is its provider's own. */
@@ -165,7 +170,7 @@ export interface ChipSession {
   /** Whether regions with shapes known only while running can be prepared. */
   readonly dynamicShapes: boolean;
   readonly prior: CostPrior;
-  /** Whether regions are ready as soon as they are asked for: such a chip serves single calls while another compiles. */
+  /** Whether regions are ready as soon as they are asked for: such a chip serves single calls while another one's kernel is made. */
   readonly instant?: boolean;
   /** Whether this chip can run the region. Pure: same answer for the same region, nothing changed, nothing loaded. */
   supports(region: Region): Support;

@@ -46,7 +46,12 @@ export const contentCheck = (ops: OpSet, region: Region): ((inputs: readonly Run
   return (inputs) => record.check!(byName(record, gather(inputs)), attrs);
 };
 
-export const hostVariant: Variant = { name: 'host', numerics: { inputs: 'same', accumulate: 'float64', notes: [] }, alone: true };
+export const hostVariant: Variant = {
+  name: 'host',
+  numerics: { inputs: 'same', accumulate: 'float64', notes: [] },
+  alone: true,
+  instant: true,
+};
 
 export const prepareHost = (ops: OpSet, region: Region): Prepared => {
   const node = region.nodes[0]!;

@@ -11,6 +11,7 @@ const float64 = { inputs: 'float64', accumulate: 'float64', notes: [] } as const
 
 class ReferenceSession implements ChipSession {
   readonly regions = 'single';
+  readonly instant = true;
   readonly dynamicShapes = true;
   /** Generated JavaScript over float64: measured on a few contractions, and deliberately on the slow side. */
   readonly prior = { overheadUs: 5, gflops: 0.5, gbps: 0.5 };

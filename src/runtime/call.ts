@@ -1,9 +1,8 @@
-/** One op called by itself: its attributes in plain JavaScript, the graph of one node around it, and the key by which that graph is kept. */
+/** One op called by itself: its attributes in plain JavaScript, and the graph of one node around it. */
 import { FlagosError } from '../core/errors.ts';
 import { opName, type Attribute, type Graph } from '../core/graph.ts';
 import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
 import type { OpSet } from '../ops/registry.ts';
-import type { PolicyOverride } from '../opmanager/policy.ts';
 
 /** Plain attribute values of a single call; numbers become what the op declares, else ints if they are whole. Undefined: left out. */
 export type PlainAttributes = Readonly<
@@ -77,8 +76,9 @@ export const callGraph = (
 
 /** @throws FLAGOS_E_INPUT for what is no value of this library. */
 export const checkArguments = (op: string, inputs: readonly unknown[]): void => {
-  const odd = inputs.findIndex((x) => x !== undefined && !isValue(x));
-  if (odd >= 0)
+  let odd = 0;
+  while (odd < inputs.length && (inputs[odd] === undefined || isValue(inputs[odd]))) odd++;
+  if (odd < inputs.length)
     throw new FlagosError('FLAGOS_E_INPUT', `argument ${odd} is not a value of this library`, {
       trace: { op },
       hint: 'make it with new Tensor(dtype, dims, data) or Tensor.from',
@@ -93,11 +93,5 @@ const distinct = (_: string, v: unknown): unknown => {
   return v instanceof Map ? { map: [...v] } : v;
 };
 
-/** The same for calls that can share a graph and its plans. */
-export const callKey = (
-  op: string,
-  inputs: readonly (Value | undefined)[],
-  attributes: PlainAttributes,
-  options: { readonly outputs?: number; readonly policy?: PolicyOverride },
-): string =>
-  JSON.stringify([op, inputs.map((x) => (x === undefined ? 0 : 1)), options.outputs ?? 1, attributes, options.policy ?? null], distinct);
+/** An attribute value that is no number, text or list, as text: equal where the values are. */
+export const attributeText = (v: object): string => JSON.stringify(v, distinct);

@@ -5,21 +5,24 @@
 import { FlagosError, asError } from '../core/errors.ts';
 import type { Model } from '../core/graph.ts';
 import type { Value } from '../core/tensor.ts';
+import type { Decision } from '../opmanager/decision.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
 import type { OpenChip } from '../dispatch/planner.ts';
 import type { PrepareProgress } from '../dispatch/prepare.ts';
-import type { Dispatcher } from '../dispatch/runner.ts';
+import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
 import type { ProviderRegistry } from '../plugins/registry.ts';
-import { TieredCall } from './tiers.ts';
-import { callGraph, callKey, checkArguments, type PlainAttributes } from './call.ts';
+import { Background } from './background.ts';
+import { CallTable, type CallOptions } from './call-table.ts';
+import { callGraph, checkArguments, type PlainAttributes } from './call.ts';
 import { FlagosModel } from './model.ts';
 
 export type { PlainAttributes } from './call.ts';
+export type { CallOptions } from './call-table.ts';
 
 export interface RuntimeParts {
   readonly registry: ProviderRegistry;
@@ -38,6 +41,9 @@ export interface LoadOptions {
   readonly onPrepare?: (progress: PrepareProgress) => void;
 }
 
+const noAttributes: PlainAttributes = {};
+const noOptions: CallOptions = {};
+
 /** Single-op graphs kept for {@link Runtime.call}. */
 const CALL_LIMIT = 256;
 
@@ -48,7 +54,10 @@ export class Runtime {
   readonly broken: readonly { readonly chip: string; readonly error: Error }[];
   readonly quarantine: Quarantine;
   readonly #parts: RuntimeParts;
-  readonly #calls = new Map<string, TieredCall>();
+  readonly #calls: CallTable<GraphRunner>;
+  /** Calls that were forgotten, until they are released. */
+  readonly #forgotten = new Set<Promise<void>>();
+  readonly #background = new Background();
   readonly #models = new Set<FlagosModel>();
   #closed = false;
 
@@ -58,6 +67,10 @@ export class Runtime {
     this.probes = probes;
     this.chips = chips;
     this.broken = broken;
+    this.#calls = new CallTable(CALL_LIMIT, (runner) => {
+      const released = this.#release(runner).then(() => void this.#forgotten.delete(released));
+      this.#forgotten.add(released);
+    });
   }
 
   /** Probes every registered provider and opens the chips found. A provider that fails is reported, never fatal. */
@@ -136,42 +149,65 @@ export class Runtime {
   async call(
     op: string,
     inputs: readonly (Value | undefined)[],
-    attributes: PlainAttributes = {},
-    options: { outputs?: number; policy?: PolicyOverride } = {},
+    attributes: PlainAttributes = noAttributes,
+    options: CallOptions = noOptions,
   ): Promise<Value[]> {
+    const results = await this.#runnerOf(op, inputs, attributes, options).run(inputs.filter((x) => x !== undefined));
+    if (this.#background.busy) await this.#background.breathe();
+    return results;
+  }
+
+  /**
+   * Why a call like this runs where it runs, now: while a kernel is being made for it, its `tier` says so.
+   * If there was none yet, it is planned as it would be to run it.
+   * @throws FLAGOS_E_USAGE if nothing runs for it, because its result is known beforehand.
+   */
+  async explainCall(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: PlainAttributes = noAttributes,
+    options: CallOptions = noOptions,
+  ): Promise<Decision> {
+    const decisions = await this.#runnerOf(op, inputs, attributes, options).decisions(inputs.filter((x) => x !== undefined));
+    const decision = decisions.get(op);
+    if (!decision) throw new FlagosError('FLAGOS_E_USAGE', `nothing runs for ${op}: its result is known when the plan is made`);
+    return decision;
+  }
+
+  #runnerOf(op: string, inputs: readonly (Value | undefined)[], attributes: PlainAttributes, options: CallOptions): GraphRunner {
     this.#assertOpen();
     checkArguments(op, inputs);
-    const key = callKey(op, inputs, attributes, options);
-    let runner = this.#calls.get(key);
-    if (runner) this.#calls.delete(key);
-    else {
-      runner = new TieredCall(callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops), this.dispatcher(options.policy));
-      if (this.#calls.size >= CALL_LIMIT) {
-        const [oldest, old] = this.#calls.entries().next().value!;
-        this.#calls.delete(oldest);
-        void old.dispose();
-      }
-    }
-    this.#calls.set(key, runner);
-    return runner.run(inputs.filter((x) => x !== undefined));
+    const known = this.#calls.find(op, inputs, attributes, options);
+    if (known) return known;
+    const graph = callGraph(op, inputs, attributes, options.outputs ?? 1, this.#parts.ops);
+    const dispatcher = { ...this.dispatcher(options.policy), later: (work: () => Promise<void>) => this.#background.later(work) };
+    const runner = new GraphRunner(graph, dispatcher, true, { handsOut: true });
+    this.#calls.add(op, inputs, attributes, options, runner);
+    return runner;
+  }
+
+  #release(runner: GraphRunner): Promise<void> {
+    return runner.dispose().catch(this.#failed(runner.graph.name));
+  }
+
+  #failed(what: string): (thrown: unknown) => void {
+    return (thrown) => this.#parts.host.logger.log('warn', `closing ${what} failed`, { reason: asError(thrown).message });
   }
 
   /** Resolves when no kernel of a call is being made in the background: from then on calls run where they will stay. */
-  async ready(): Promise<void> {
-    await Promise.all([...this.#calls.values()].map((c) => c.settled()));
+  ready(): Promise<void> {
+    return this.#background.idle();
   }
 
-  /** Releases models, kernels and chips: all of them, whatever one of them throws. */
+  /** Releases models, kernels and chips: all of them, whatever one of them throws. Of kernels in the making, the one under way is waited for. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const failed =
-      (what: string) =>
-      (thrown: unknown): void =>
-        this.#parts.host.logger.log('warn', `closing ${what} failed`, { reason: asError(thrown).message });
-    for (const model of this.#models) await model.dispose().catch(failed(model.name));
-    for (const runner of this.#calls.values()) await runner.dispose().catch(failed(runner.graph.name));
-    for (const { id, session } of this.chips) await (async () => session.close())().catch(failed(id));
+    this.#background.close();
+    for (const model of this.#models) await model.dispose().catch(this.#failed(model.name));
+    for (const runner of this.#calls.all()) await this.#release(runner);
+    await Promise.all([...this.#forgotten, this.#background.idle()]);
+    for (const { id, session } of this.chips) await (async () => session.close())().catch(this.#failed(id));
   }
 
   #assertOpen(): void {

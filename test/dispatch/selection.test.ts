@@ -18,6 +18,7 @@ const candidate = (kernel: string, more: Partial<Candidate> = {}): Candidate => 
     variant: op.split('.')[1] ?? 'default',
     numerics: undefined,
     alone: false,
+    instant: false,
     refusal: undefined,
     priorUs: 10,
     overheadUs: 1,

@@ -24,7 +24,7 @@ const float32: Variant = { name: 'fp32', numerics: { inputs: 'same', accumulate:
 const MODULES = 1024;
 
 export class WasmSession extends CompiledSession {
-  readonly prior = { overheadUs: 4, gflops: 20, gbps: 4 };
+  readonly prior = { overheadUs: 4, gflops: 20, gbps: 4, prepareUs: 20_000 };
   protected readonly variant = float32;
   protected readonly chipClass = 'wasm';
   readonly #api: WasmApi;
