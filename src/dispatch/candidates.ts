@@ -100,7 +100,7 @@ export class Candidates {
         overheadUs: session.prior.overheadUs,
       });
       if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
-      return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, session.prior) }));
+      return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, { ...session.prior, ...v.prior }) }));
     });
   }
 

@@ -83,10 +83,16 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
   for (const warning of settings.warnings) host.logger.log('warn', warning);
   const registry = new ProviderRegistry();
   const candidates = discoverPlugins({ cwd, requests: settings.config.plugins, dependencies: settings.config.discover });
-  await loadPlugins([...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }), ...candidates], {
-    registry,
-    container: createContainer(host),
-  });
+  await loadPlugins(
+    [
+      ...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }, () => registry.rawKernels()),
+      ...candidates,
+    ],
+    {
+      registry,
+      container: createContainer(host),
+    },
+  );
   return new Flagos(await Runtime.open({ registry, ops: opSet, policy: settings.config.policy, host }), settings);
 };
 

@@ -16,6 +16,7 @@ import type { ChipClass, Schedule, Schedules } from '../compiler/explicit/schedu
 import type { Hints } from '../compiler/hints.ts';
 import type { TensorExpr } from '../compiler/tensor-expr.ts';
 import type { AttrSpec } from './attrs.ts';
+import type { RawKernel } from './raw/kernel.ts';
 
 /** The types an input may have: a set, or the name of an earlier input whose type it shares. */
 export type TypeRule = readonly DType[] | string;
@@ -161,6 +162,8 @@ export interface OpDefinition<I extends Inputs, A extends AttrSpecs> {
   readonly hints?: Hints;
   /** The order of the loops of its first output, for a class of chips: see compiler/explicit/schedule.ts. */
   readonly schedules?: Readonly<Partial<Record<ChipClass, (s: Schedule, attrs: AttrValues<A>) => void>>>;
+  /** Kernels written by hand, beside the generated ones: see raw/kernel.ts. */
+  readonly raw?: readonly RawKernel[];
   /** What `host` gives differs from call to call (random ops), so it is never folded or compared. Expressions are always deterministic. */
   readonly nondeterministic?: boolean;
   /** Section or paper, where it is not the ONNX operator page of that name. */
@@ -194,6 +197,7 @@ export interface OpRecord {
   readonly accuracy: Accuracy;
   readonly hints?: Hints | undefined;
   readonly schedules?: Schedules | undefined;
+  readonly raw: readonly RawKernel[];
   readonly nondeterministic: boolean;
 }
 
@@ -218,6 +222,7 @@ export const defineOp = <const I extends Inputs, const A extends AttrSpecs = Rec
     accuracy: op.accuracy ?? (op.compute ? contraction : exact),
     hints: op.hints,
     schedules: forget.schedules,
+    raw: op.raw ?? [],
     nondeterministic: op.nondeterministic ?? false,
   };
 };

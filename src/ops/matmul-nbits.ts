@@ -27,6 +27,7 @@ import { FlagosError } from '../core/errors.ts';
 import { int, requiredInt } from './attrs.ts';
 import { defineOp, optional } from './define.ts';
 import { matmul } from './matmul.ts';
+import { nbitsFewRows } from './raw/matmul-nbits.ts';
 import { expectShape, shapeError, showShape } from './util.ts';
 
 const types = ['float32', 'float16', 'bfloat16'] as const;
@@ -101,4 +102,5 @@ export const MatMulNBits = defineOp({
     };
     return matmul(A, { shape: [K, N], at: (k, n) => weight(index(k!), index(n!)) }, withBias);
   },
+  raw: [nbitsFewRows],
 });

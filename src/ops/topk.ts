@@ -4,6 +4,7 @@ import { flag, int } from './attrs.ts';
 import { defineOp, value } from './define.ts';
 import { takeElements } from './movement.ts';
 import { comparatorOf } from './ordering.ts';
+import { topkHeap } from './raw/topk.ts';
 import { numeric } from './types.ts';
 import { expectRank, normalizeAxis, replaceAt, scalarOf, valueError } from './util.ts';
 
@@ -50,6 +51,7 @@ export const TopK = defineOp({
   inputs: { X: numeric, K: value(['int64']) },
   outputs: { Values: 'X', Indices: 'int64' },
   attrs: { axis: int(-1), largest: flag(true), sorted: flag(true) },
+  raw: [topkHeap],
   shapes: ({ X, K }, { axis }) => {
     const { shape } = outputShape(X.shape, axis, scalarOf(K, 'K'));
     return [shape, shape];

@@ -8,12 +8,16 @@
 import type { DType } from '../core/dtype.ts';
 import type { Node, ValueType } from '../core/graph.ts';
 import type { Logger } from '../core/log.ts';
+import type { Numerics } from '../core/numerics.ts';
 import type { Tensor, Value } from '../core/tensor.ts';
 
 /** Version of this contract. A plugin built for another one is refused, with a report. */
 export const ABI = 1;
 
 export type ProviderKind = 'flagos' | 'vendor' | 'reference';
+
+export type { Numerics } from '../core/numerics.ts';
+export type { OpRawKernel, RawArgument, RawC, RawCall, RawJs, RawPlan, RawTarget } from '../ops/raw/kernel.ts';
 
 /** Why a candidate was not chosen, or cannot run. */
 export type ReasonCode =
@@ -87,15 +91,6 @@ export type Support = { readonly ok: true } | { readonly ok: false; readonly rea
 export const supported: Support = { ok: true };
 export const refused = (reason: ReasonCode, detail: string): Support => ({ ok: false, reason, detail });
 
-/** What a kernel declares of its arithmetic; the accuracy suite holds it to that. */
-export interface Numerics {
-  /** Precision in which inputs are used. */
-  readonly inputs: DType | 'same';
-  /** Precision of accumulators; `exact` if nothing is rounded. */
-  readonly accumulate: DType | 'same' | 'exact';
-  readonly notes: readonly ('reassociated' | 'approximate' | 'winograd' | 'nondeterministic' | 'flush-denormals')[];
-}
-
 /** One way to run a region on a chip. */
 export interface Variant {
   /** Part of the kernel id `provider/chip:Op.variant`; stable over versions. */
@@ -105,6 +100,8 @@ export interface Variant {
   readonly alone?: boolean;
   /** Ready as soon as it is asked for, see {@link ChipSession.instant}; default what the session says of itself. */
   readonly instant?: boolean;
+  /** Declared speeds, where they differ from those of its session. */
+  readonly prior?: Partial<CostPrior>;
 }
 
 /** A declared guess of speed, used until measurements exist. */
@@ -205,5 +202,7 @@ export interface PluginManifest {
 
 /** Tokens a plugin binds in the container it is given. */
 export const KERNEL_PROVIDER: unique symbol = Symbol.for('flagos/kernel-provider');
+/** A kernel written by hand for an op on a chip of this library: an {@link OpRawKernel}. */
+export const RAW_KERNEL: unique symbol = Symbol.for('flagos/raw-kernel');
 export const HOST: unique symbol = Symbol.for('flagos/host');
 export const LOGGER: unique symbol = Symbol.for('flagos/logger');

@@ -7,8 +7,9 @@ import type { Container } from 'inversify';
 import { FlagosError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { checkProvider } from './check-provider.ts';
+import { checkRawKernel, rawKernelId } from './check-raw.ts';
 import { stagingContainer } from './container.ts';
-import { KERNEL_PROVIDER, LOGGER, type KernelProvider, type PluginManifest } from './contract.ts';
+import { KERNEL_PROVIDER, LOGGER, RAW_KERNEL, type KernelProvider, type OpRawKernel, type PluginManifest } from './contract.ts';
 import { definitionOf, type PluginDefinition } from './define.ts';
 import { parseManifest } from './manifest.ts';
 import { pluginError } from './plugin-error.ts';
@@ -46,34 +47,40 @@ export const givenPlugin = (plugin: string, source: PluginSource, definition: Pl
   load: () => definition,
 });
 
-const resolveProviders = async (
-  candidate: PluginCandidate,
-  manifest: PluginManifest | undefined,
-  container: Container,
-): Promise<KernelProvider[]> => {
+/** What a plugin brings. */
+interface Brought {
+  readonly providers: readonly KernelProvider[];
+  readonly kernels: readonly OpRawKernel[];
+}
+
+const resolveParts = async (candidate: PluginCandidate, manifest: PluginManifest | undefined, container: Container): Promise<Brought> => {
   const { plugin } = candidate;
   const definition = definitionOf(plugin, await candidate.load(manifest));
   const staging = stagingContainer(container);
   await definition.bind(staging);
-  if (!staging.isCurrentBound(KERNEL_PROVIDER)) {
+  const bound = async (token: symbol): Promise<unknown[]> => (staging.isCurrentBound(token) ? staging.getAllAsync<unknown>(token) : []);
+  const [values, raw] = [await bound(KERNEL_PROVIDER), await bound(RAW_KERNEL)];
+  if (values.length + raw.length === 0) {
     throw new FlagosError('FLAGOS_E_PLUGIN_PROVIDER', `plugin '${plugin}' binds no KERNEL_PROVIDER`, {
       hint: 'its bind must say container.bind(KERNEL_PROVIDER).toConstantValue(provider)',
       details: { plugin },
     });
   }
-  const values: unknown[] = await staging.getAllAsync(KERNEL_PROVIDER);
   const providers = values.map((value) => checkProvider(plugin, value, candidate.source.kind === 'built-in'));
-  if (manifest && !providers.some((p) => p.name === manifest.provider)) {
+  const kernels = raw.map((value) => checkRawKernel(plugin, value));
+  // Raw kernels alone are kernels of the provider whose chips they are for.
+  const named = providers.length > 0 ? providers.map((p) => p.name) : ['flagos'];
+  if (manifest && !named.includes(manifest.provider)) {
     throw new FlagosError(
       'FLAGOS_E_PLUGIN_MANIFEST',
-      `plugin '${plugin}' says it brings provider '${manifest.provider}', and registers '${providers.map((p) => p.name).join("', '")}'`,
+      `plugin '${plugin}' says it brings provider '${manifest.provider}', and registers '${named.join("', '")}'`,
       {
         hint: 'make provider in the flagos field of its package.json the name of its provider',
         details: { plugin },
       },
     );
   }
-  return providers;
+  return { providers, kernels };
 };
 
 const loadPlugin = async (
@@ -86,24 +93,33 @@ const loadPlugin = async (
     if (candidate.problem) throw candidate.problem;
     const manifest = candidate.manifest === undefined ? undefined : parseManifest(plugin, candidate.manifest);
     if (manifest) promised = [manifest.provider];
-    const providers = await withTimeLimit(
+    const { providers, kernels } = await withTimeLimit(
       timeLimitMs,
       `loading plugin '${plugin}'`,
-      () => resolveProviders(candidate, manifest, container),
+      () => resolveParts(candidate, manifest, container),
       {
         hint: 'leave it out, or see what it waits for',
         details: { plugin },
       },
     );
-    registry.register(plugin, providers);
+    registry.register(plugin, providers, kernels);
     for (const provider of providers) container.bind(KERNEL_PROVIDER).toConstantValue(provider);
-    return { plugin, version, location, source, state: 'registered', providers: providers.map((p) => p.name), error: undefined };
+    return {
+      plugin,
+      version,
+      location,
+      source,
+      state: 'registered',
+      providers: providers.map((p) => p.name),
+      kernels: kernels.map(rawKernelId),
+      error: undefined,
+    };
   } catch (thrown) {
     const error = pluginError('FLAGOS_E_PLUGIN_LOAD', `loading plugin '${plugin}'`, thrown, {
       hint: 'it is left out; everything else works on',
       details: { plugin },
     });
-    return { plugin, version, location, source, state: 'failed', providers: promised, error };
+    return { plugin, version, location, source, state: 'failed', providers: promised, kernels: [], error };
   }
 };
 

@@ -1,6 +1,6 @@
 /**
  * The code generated for a dozen ops, as files: a change of the compiler shows what it changes. C is
- * written for one fixed processor. `npx vitest run -u src/compiler/render/generated.test.ts` takes new ones.
+ * written for one fixed processor. `npx vitest run src/compiler/render/generated.test.ts -u` takes new ones.
  */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -60,7 +60,7 @@ export abstract class CompiledSession implements ChipSession {
     return [contentCheck(this.#ops, region) ? { ...this.variant, alone: true } : this.variant];
   }
 
-  prepare(region: Region): MaybePromise<Prepared> {
+  prepare(region: Region, _variant: string): MaybePromise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const program = lower(

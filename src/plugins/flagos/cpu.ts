@@ -3,11 +3,13 @@ import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
 import { renderC, storageType } from '../../compiler/render/c.ts';
+import type { RawC } from '../../ops/raw/kernel.ts';
 import type { OpSet } from '../../ops/registry.ts';
 import { supported, type ChipSession, type Prepared, type PrepareWatch, type Region, type Support, type Variant } from '../contract.ts';
 import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
 import type { NativeToolchain } from './native.ts';
 import { PreparedNative } from './prepared-native.ts';
+import { rawKernelsOf, rawProgram, RawKernels, type RawMatch, type RawSource } from './raw-kernels.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
 const float32: Variant = { name: 'fp32', numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated'] } };
@@ -28,13 +30,21 @@ export class CpuSession implements ChipSession {
   readonly prior = { overheadUs: 31, gflops: 100, gbps: 8, prepareUs: 300_000 };
   readonly #ops: OpSet;
   readonly #toolchain: NativeToolchain;
+  readonly #raw: RawKernels<RawC>;
 
-  constructor(ops: OpSet, toolchain: NativeToolchain) {
+  /** @param raw all raw kernels; those of the records if left out. */
+  constructor(ops: OpSet, toolchain: NativeToolchain, raw: RawSource = () => rawKernelsOf(ops)) {
     this.#ops = ops;
     this.#toolchain = toolchain;
+    this.#raw = new RawKernels(ops, 'flagos/cpu', raw);
   }
 
   supports(region: Region): Support {
+    const generated = this.#supports(region);
+    return generated.ok || this.#raw.matching(region).length === 0 ? generated : supported;
+  }
+
+  #supports(region: Region): Support {
     if (isHostRegion(this.#ops, region)) return supported;
     for (const node of region.nodes) {
       const support = supportsNode(this.#ops, node, region);
@@ -44,6 +54,10 @@ export class CpuSession implements ChipSession {
   }
 
   variants(region: Region): readonly Variant[] {
+    return [...(this.#supports(region).ok ? this.#generated(region) : []), ...this.#raw.variants(region)];
+  }
+
+  #generated(region: Region): readonly Variant[] {
     if (isHostRegion(this.#ops, region)) return [hostVariant];
     // What must be checked before it runs has to be at hand then, not inside a fused region.
     const alone = contentCheck(this.#ops, region) !== undefined;
@@ -52,6 +66,8 @@ export class CpuSession implements ChipSession {
   }
 
   async prepare(region: Region, variant: string, watch?: PrepareWatch): Promise<Prepared> {
+    const raw = this.#raw.find(region, variant);
+    if (raw) return this.#prepareRaw(raw, region, watch);
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const precision = variant === bfloat16.name ? 'bf16' : 'fp32';
@@ -74,6 +90,22 @@ export class CpuSession implements ChipSession {
       constants: inputs.map((i) => i.constant),
       inputs: inputs.map((i) => i.position),
       outputs: outputs.map((o) => ({ dims: o.shape, dtype: o.dtype })),
+      work: program.work,
+      check: contentCheck(this.#ops, region),
+    });
+  }
+
+  async #prepareRaw(raw: RawMatch<RawC>, region: Region, watch: PrepareWatch | undefined): Promise<Prepared> {
+    const node = region.nodes[0]!;
+    const program = rawProgram(raw, this.#toolchain.target);
+    const code = renderC(program);
+    const given = node.inputs.filter((_, i) => raw.call.inputs[i]);
+    const names = region.inputs.map((v) => v.name);
+    return new PreparedNative(this.#toolchain, await this.#toolchain.load(code, `${node.op} (${raw.kernel.name})`, watch), {
+      ...code,
+      constants: given.map((name) => region.constants.get(name)),
+      inputs: given.map((name) => names.indexOf(name)),
+      outputs: raw.call.outputs.flatMap((y) => y ?? []),
       work: program.work,
       check: contentCheck(this.#ops, region),
     });

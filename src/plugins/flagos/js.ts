@@ -2,8 +2,13 @@
 import type { Tensor } from '../../core/tensor.ts';
 import type { Buffer, Program } from '../../compiler/loops.ts';
 import { renderJsFast } from '../../compiler/render/js-fast.ts';
-import type { Chip, Variant } from '../contract.ts';
+import type { MaybePromise } from '../../core/async.ts';
+import type { RawJs } from '../../ops/raw/kernel.ts';
+import type { OpSet } from '../../ops/registry.ts';
+import { supported, type Chip, type Prepared, type Region, type Support, type Variant } from '../contract.ts';
+import { contentCheck } from '../host-kernels.ts';
 import { CompiledSession, type CompiledProgram } from './compiled-session.ts';
+import { prepareRawJs, rawKernelsOf, RawKernels, type RawSource } from './raw-kernels.ts';
 
 /** Arithmetic is JavaScript's own, in float64; long sums are taken in several parts. */
 const float64: Variant = { name: 'fp64acc', numerics: { inputs: 'same', accumulate: 'float64', notes: ['reassociated'] } };
@@ -15,6 +20,30 @@ export class JsSession extends CompiledSession {
   readonly instant = true;
   protected readonly variant = float64;
   protected readonly chipClass = 'js';
+
+  readonly #raw: RawKernels<RawJs>;
+  readonly #known: OpSet;
+
+  /** @param raw all raw kernels; those of the records if left out. */
+  constructor(ops: OpSet, raw: RawSource = () => rawKernelsOf(ops)) {
+    super(ops);
+    this.#known = ops;
+    this.#raw = new RawKernels(ops, 'flagos/js', raw);
+  }
+
+  override supports(region: Region): Support {
+    const generated = super.supports(region);
+    return generated.ok || this.#raw.matching(region).length === 0 ? generated : supported;
+  }
+
+  override variants(region: Region): readonly Variant[] {
+    return [...(super.supports(region).ok ? super.variants(region) : []), ...this.#raw.variants(region)];
+  }
+
+  override prepare(region: Region, variant: string): MaybePromise<Prepared> {
+    const raw = this.#raw.find(region, variant);
+    return raw ? prepareRawJs(raw, region, contentCheck(this.#known, region)) : super.prepare(region, variant);
+  }
 
   protected compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): CompiledProgram {
     const kernel = renderJsFast(program, new Set(constants.keys()));

@@ -6,6 +6,7 @@ import { findAssembler } from './assembler.ts';
 import { CpuSession } from './cpu.ts';
 import { jsChip, JsSession } from './js.ts';
 import type { NativeProbe } from './native.ts';
+import { rawKernelsOf, type RawSource } from './raw-kernels.ts';
 import { findWasm } from './wasm-api.ts';
 import { wasmChip, WasmSession } from './wasm.ts';
 
@@ -19,11 +20,11 @@ type Found =
   | { readonly chip: Chip; readonly open: () => ChipSession }
   | { readonly missing: string; readonly reason: string; readonly hint: string };
 
-const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost): Promise<Found> => {
+const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost, raw: RawSource): Promise<Found> => {
   const native = await facilities.native(host);
   if ('missing' in native) return { missing: 'cpu', reason: native.missing, hint: native.hint };
   const { description, fingerprint } = native.toolchain;
-  return { chip: { id: 'cpu', description, fingerprint }, open: () => new CpuSession(ops, native.toolchain) };
+  return { chip: { id: 'cpu', description, fingerprint }, open: () => new CpuSession(ops, native.toolchain, raw) };
 };
 
 const findWasmChip = (ops: OpSet): Found => {
@@ -34,14 +35,20 @@ const findWasmChip = (ops: OpSet): Found => {
   return { chip: wasmChip, open: () => new WasmSession(ops, api, assembler.assemble) };
 };
 
-export const flagosProvider = (ops: OpSet, version: string, facilities: FlagosHost): KernelProvider => {
+/** @param raw all raw kernels; those of the records if left out. */
+export const flagosProvider = (
+  ops: OpSet,
+  version: string,
+  facilities: FlagosHost,
+  raw: RawSource = () => rawKernelsOf(ops),
+): KernelProvider => {
   let found: readonly Found[] = [];
   return {
     name: 'flagos',
     kind: 'flagos',
     version,
     probe: async (host): Promise<ProbeReport> => {
-      found = [await findCpu(ops, host, facilities), findWasmChip(ops), { chip: jsChip, open: () => new JsSession(ops) }];
+      found = [await findCpu(ops, host, facilities, raw), findWasmChip(ops), { chip: jsChip, open: () => new JsSession(ops, raw) }];
       return {
         chips: found.flatMap((f) => ('chip' in f ? [f.chip] : [])),
         missing: found.flatMap((f) => ('missing' in f ? [{ chip: f.missing, reason: f.reason, hint: f.hint }] : [])),
