@@ -36,8 +36,10 @@ const TOGETHER = 512;
  * Where the axis that is searched is not the last, elements that follow it in memory are searched
  * together, row by row: one by one, each would touch all rows.
  */
-const rowByRow = (s: Schedule, { axis }: { readonly axis: number }): void => {
-  if (normalizeAxis(axis, s.shape.length) === s.shape.length - 1) return;
+const rowByRow = (s: Schedule, { axis, keepdims }: { readonly axis: number; readonly keepdims: boolean }): void => {
+  // The schedule is the output's, which may lack the axis.
+  const rank = s.shape.length + (keepdims ? 0 : 1);
+  if (normalizeAxis(axis, rank) === rank - 1) return;
   const [tiles, inside] = s.tile(s.axis(-1), TOGETHER);
   s.order(...s.axes.slice(0, -1), tiles, s.reductions, inside);
 };
