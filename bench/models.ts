@@ -14,12 +14,10 @@ import { createRuntime, type RuntimeConfig } from '../src/host/flagos.ts';
 import { findOnnxTests } from '../src/host/onnx-cases.ts';
 import { readOnnx } from '../src/host/onnx-files.ts';
 import { measure } from './lib/measure.ts';
+import { option } from './lib/option.ts';
+import { untilQuiet } from './lib/quiet.ts';
 import { report, type Row } from './lib/report.ts';
 
-const option = (name: string, fallback: string): string[] => {
-  const at = process.argv.indexOf(`--${name}`);
-  return (at > 0 ? process.argv[at + 1]! : fallback).split(',');
-};
 const root = findOnnxTests(resolve('.'));
 if (!root) {
   console.log('skipped: no ONNX backend tests (set FLAGOS_ONNX_TESTS)');
@@ -35,7 +33,7 @@ const policies: Record<string, RuntimeConfig> = {
 const budgets: Record<string, Row['budget']> = { vendor: { sense: '≤', value: 1.05 } };
 
 const rows: Row[] = [];
-for (const name of option('models', 'squeezenet')) {
+for (const name of option('models', 'squeezenet').split(',')) {
   const { model } = seedWeights(readOnnx(join(root, 'light', `light_${name}.onnx`)), 1);
   const { graph } = model;
   const bytes = writeModel({ graph, name, opsets: { '': lowestOpset(graph) } });
@@ -52,7 +50,7 @@ for (const name of option('models', 'squeezenet')) {
   const close: (() => Promise<void>)[] = [];
   const expected = await plain.run(feeds);
   const errors: number[] = [0];
-  for (const policy of option('policies', 'vendor')) {
+  for (const policy of option('policies', 'vendor').split(',')) {
     // A copy of the module, so that each runtime has a registry of its own.
     const flagos = await createRuntime({ ...policies[policy], log: 'error' });
     const own = {
@@ -70,7 +68,7 @@ for (const name of option('models', 'squeezenet')) {
     contenders.push({ name: policy, run: () => session.run(feeds) });
     close.push(() => flagos.close());
   }
-  const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500, settleMs: 50 });
+  const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500, settle: untilQuiet });
   timings.forEach((t, i) =>
     rows.push(
       i === 0

@@ -14,7 +14,7 @@ import { Tensor, sizeOf } from '../src/core/tensor.ts';
 import { lowestOpset, writeModel } from '../src/formats/onnx/index.ts';
 import { findOnnxTests } from '../src/host/onnx-cases.ts';
 import { readOnnx } from '../src/host/onnx-files.ts';
-import { option } from './lib/op-report.ts';
+import { option } from './lib/option.ts';
 import { report, type Row } from './lib/report.ts';
 
 interface Start {

@@ -24,8 +24,10 @@ export interface MeasureOptions {
   /** Time one contender gets in one round, milliseconds: fast calls are repeated to fill it. */
   readonly sliceMs?: number;
   readonly warmupMs?: number;
-  /** Pause before each slice, milliseconds: thread pools that spin while they wait (onnxruntime's does) take a core from whoever comes next. */
-  readonly settleMs?: number;
+  /** Rounds are cut, to 3 at the least, so that all contenders together take about this long, milliseconds. */
+  readonly budgetMs?: number;
+  /** Awaited before each turn, see quiet.ts: threads of one contender must not work beside the next. */
+  readonly settle?: () => Promise<void>;
 }
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
@@ -46,21 +48,26 @@ const slice = async (run: () => unknown, calls: number): Promise<number> => {
 };
 
 export const measure = async (contenders: readonly Contender[], options: MeasureOptions = {}): Promise<Timing[]> => {
-  const { rounds = 15, sliceMs = 20, warmupMs = 200, settleMs = 0 } = options;
+  const { sliceMs = 20, warmupMs = 200, budgetMs = Infinity, settle } = options;
   const calls: number[] = [];
+  let roundMs = 0;
   for (const { run } of contenders) {
+    await settle?.();
     const until = performance.now() + warmupMs;
     let us = await slice(run, 1);
     while (performance.now() < until) us = await slice(run, Math.max(1, Math.min(1000, Math.round(2000 / us))));
     calls.push(Math.max(1, Math.round((sliceMs * 1e3) / us)));
+    roundMs += (calls.at(-1)! * us) / 1e3;
   }
+  const rounds = Math.min(options.rounds ?? 15, Math.max(3, Math.floor(budgetMs / roundMs)));
   const samples = contenders.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
       const at = (i + round) % contenders.length;
-      if (settleMs) {
-        await new Promise((resolve) => setTimeout(resolve, settleMs));
-        await slice(contenders[at]!.run, 1);
+      if (settle) {
+        await settle();
+        // A call that does not count, so that caches and threads are as they are in a loop.
+        if (calls[at]! > 1) await slice(contenders[at]!.run, 1);
       }
       samples[at]!.push(await slice(contenders[at]!.run, calls[at]!));
     }

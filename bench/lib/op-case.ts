@@ -1,69 +1,125 @@
-/** One op to be timed, as data, and the ONNX model and inputs made of it. */
-import type { Attribute } from '../../src/core/graph.ts';
-import { tensorType, type Graph } from '../../src/core/graph.ts';
-import { sizeOf, Tensor } from '../../src/core/tensor.ts';
+/**
+ * One case of the op benchmark: an op with its operands, as data, and what is made of it: a model of
+ * one node (weights are initializers, as in real models) and seeded values for its inputs.
+ */
+import { Random } from '../../src/cli/seeded/random.ts';
+import { allocate, dtypeInfo, type DType, type NumericData } from '../../src/core/dtype.ts';
+import { tensorType, type Attributes, type Graph } from '../../src/core/graph.ts';
+import { Tensor, sizeOf } from '../../src/core/tensor.ts';
 import { writeModel } from '../../src/formats/onnx/index.ts';
 
-export interface CaseInput {
-  readonly name: string;
+/** How an operand is filled: normal values, values in [0.5, 1.5) (variances), whole numbers of [low, high), or these. */
+export type Fill = 'normal' | 'positive' | { readonly low: number; readonly high: number } | readonly number[];
+
+export interface Operand {
   readonly dims: readonly number[];
-  /** A weight: part of the model. */
-  readonly constant?: boolean;
-  /** Integer contents; floats are made up. */
-  readonly integers?: readonly number[];
+  readonly dtype: DType;
+  readonly fill: Fill;
+  /** An initializer of the model; otherwise an input. */
+  readonly constant: boolean;
 }
 
 export interface OpCase {
+  /** Op and shapes, unique. */
   readonly name: string;
-  /** Geometric means are taken by group too. */
+  /** Rows of one family share it. */
   readonly group: string;
   readonly op: string;
-  readonly domain?: string;
-  /** `undefined`: an optional input left out. */
-  readonly inputs: readonly (CaseInput | undefined)[];
-  readonly attrs?: Readonly<Record<string, number | string | readonly number[]>>;
+  readonly domain: string;
+  /** Version of ai.onnx the model is written in. */
+  readonly opset: number;
+  /** `undefined` is an input that is left out. */
+  readonly operands: readonly (Operand | undefined)[];
+  readonly attrs: Attributes;
+  /** Multiplications and additions counted as two; absent where the rate says nothing. */
+  readonly flops?: number;
+  /** Rows, columns and depth of a plain float matrix product: what BLAS can do too. */
+  readonly product?: { readonly m: number; readonly n: number; readonly k: number };
+  /** Levels by which quantized outputs may differ: rounding after a float scale. */
+  readonly levels?: number;
 }
 
-const attribute = (value: number | string | readonly number[]): Attribute =>
-  typeof value === 'number' ? { type: 'int', value } : typeof value === 'string' ? { type: 'string', value } : { type: 'ints', value };
+export const input = (dims: readonly number[], fill: Fill = 'normal', dtype: DType = 'float32'): Operand => ({
+  dims,
+  dtype,
+  fill,
+  constant: false,
+});
+export const weight = (dims: readonly number[], fill: Fill = 'normal', dtype: DType = 'float32'): Operand => ({
+  dims,
+  dtype,
+  fill,
+  constant: true,
+});
+export const int64s = (...values: number[]): Operand => weight([values.length], values, 'int64');
 
-/** Reproducible numbers in (−1, 1). */
-const madeUp = (dims: readonly number[], salt: number): Tensor =>
-  Tensor.from(
-    'float32',
-    dims,
-    Float32Array.from({ length: sizeOf(dims) }, (_, i) => Math.sin(i * 12.9898 + salt)),
+export type PlainAttribute = number | string | readonly number[] | { readonly float: number };
+/** Attributes from plain values: numbers are ints unless marked. */
+const attributes = (plain: Readonly<Record<string, PlainAttribute>>): Attributes =>
+  Object.fromEntries(
+    Object.entries(plain).map(([name, v]) => [
+      name,
+      typeof v === 'number'
+        ? { type: 'int', value: v }
+        : typeof v === 'string'
+          ? { type: 'string', value: v }
+          : 'float' in v
+            ? { type: 'float', value: v.float }
+            : { type: 'ints', value: v },
+    ]),
   );
 
-export const tensorOf = (input: CaseInput, salt: number): Tensor =>
-  input.integers ? Tensor.from('int64', input.dims, input.integers.map(BigInt)) : madeUp(input.dims, salt);
+/** @param what shapes and whatever else tells this case from others of its op. */
+export const opCase = (
+  op: string,
+  what: string,
+  operands: OpCase['operands'],
+  attrs: Readonly<Record<string, PlainAttribute>> = {},
+  more: Partial<OpCase> = {},
+): OpCase => ({ name: `${op} ${what}`, group: op, op, domain: '', opset: 21, operands, attrs: attributes(attrs), ...more });
 
-/** The case as a model of one node, and what to feed it. */
-export const modelOf = (c: OpCase): { bytes: Uint8Array; feeds: Record<string, Tensor> } => {
-  const initializers = new Map<string, Tensor>();
-  const feeds: Record<string, Tensor> = {};
-  c.inputs.forEach((input, i) => {
-    if (!input) return;
-    if (input.constant) initializers.set(input.name, tensorOf(input, i));
-    else feeds[input.name] = tensorOf(input, i);
-  });
+const fillTensor = ({ dims, dtype, fill }: Operand, random: Random): Tensor => {
+  const size = sizeOf(dims);
+  if (Array.isArray(fill)) return Tensor.from(dtype, dims, fill as number[]);
+  const data = allocate(dtype, size) as NumericData;
+  if (fill === 'normal') random.fillBell(data as Float32Array, 0, 1);
+  else if (fill === 'positive') for (let i = 0; i < size; i++) data[i] = 0.5 + random.uniform();
+  else {
+    const { low, high } = fill as { low: number; high: number };
+    const big = dtypeInfo(dtype).bytes === 8 && dtypeInfo(dtype).kind !== 'float';
+    for (let i = 0; i < size; i++) {
+      const v = low + random.below(high - low);
+      data[i] = big ? BigInt(v) : v;
+    }
+  }
+  return new Tensor(dtype, dims, data);
+};
+
+export interface BuiltCase {
+  /** The model, as a file. */
+  readonly bytes: Uint8Array;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** All operands by position, constants too. */
+  readonly values: readonly (Tensor | undefined)[];
+}
+
+/** The case as a model and the values of its inputs: the same on every machine. */
+export const build = (c: OpCase): BuiltCase => {
+  const values = c.operands.map((o, i) => o && fillTensor(o, new Random(1, `${c.name}/${i}`)));
+  const names = c.operands.map((o, i) => (o ? `i${i}` : ''));
+  const fed = c.operands.flatMap((o, i) => (o && !o.constant ? [i] : []));
   const graph: Graph = {
-    name: 'case',
-    inputs: Object.entries(feeds).map(([name, t]) => ({ name, type: tensorType(t.dtype, t.dims) })),
-    outputs: [{ name: 'result', type: tensorType('float32') }],
-    initializers,
+    name: c.op,
+    inputs: fed.map((i) => ({ name: names[i]!, type: tensorType(c.operands[i]!.dtype, c.operands[i]!.dims) })),
+    outputs: [{ name: 'y', type: undefined }],
+    initializers: new Map(c.operands.flatMap((o, i) => (o?.constant ? [[names[i]!, values[i]!] as const] : []))),
     types: new Map(),
-    nodes: [
-      {
-        name: 'node',
-        op: c.op,
-        domain: c.domain ?? '',
-        version: c.domain ? 1 : 21,
-        inputs: c.inputs.map((input) => input?.name ?? ''),
-        outputs: ['result'],
-        attrs: Object.fromEntries(Object.entries(c.attrs ?? {}).map(([k, v]) => [k, attribute(v)])),
-      },
-    ],
+    nodes: [{ name: 'op', op: c.op, domain: c.domain, version: c.opset, inputs: names, outputs: ['y'], attrs: c.attrs }],
   };
-  return { bytes: writeModel({ graph, name: c.name, opsets: { '': 21, ...(c.domain ? { [c.domain]: 1 } : {}) } }), feeds };
+  const opsets = { '': c.opset, ...(c.domain ? { [c.domain]: 1 } : {}) };
+  return {
+    bytes: writeModel({ graph, name: c.op, opsets }),
+    feeds: Object.fromEntries(fed.map((i) => [names[i]!, values[i]!])),
+    values,
+  };
 };
