@@ -45,7 +45,7 @@ for (const name of option('models', 'squeezenet').split(',')) {
     Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898) * 2),
   );
   const feeds = { [input.name]: new ort.Tensor('float32', x.data as Float32Array, dims) };
-  const plain = await ort.InferenceSession.create(bytes, { executionProviders: ['cpu'] });
+  const plain = await ort.InferenceSession.create(bytes, { executionProviders: ['cpu'], logSeverityLevel: 3 });
   const contenders = [{ name: 'onnxruntime-node', run: () => plain.run(feeds) as Promise<unknown> }];
   const close: (() => Promise<void>)[] = [];
   const expected = await plain.run(feeds);

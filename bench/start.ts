@@ -39,7 +39,7 @@ const once = async (who: string, path: string): Promise<Start> => {
   let prepareMs = 0;
   if (who === 'onnxruntime') {
     const ort = await import('onnxruntime-node');
-    const session = await ort.InferenceSession.create(path);
+    const session = await ort.InferenceSession.create(path, { logSeverityLevel: 3 });
     prepareMs = performance.now() - start;
     await session.run({ [session.inputNames[0]!]: new ort.Tensor('float32', data, dims) });
   } else {
