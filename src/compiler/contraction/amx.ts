@@ -26,6 +26,8 @@ static void amx_begin(void) {
   memset(&config, 0, sizeof config);
   config.palette = 1;
   for (int i = 0; i < 5; i++) { config.bytes[i] = 64; config.rows[i] = ${AMX_ROWS}; }
+  /* GCC takes the instruction to read eight of the bytes only. */
+  __asm__ volatile("" : : "r"(&config) : "memory");
   _tile_loadconfig(&config);
 }
 /* t = Σ over n blocks of ${STEPS} steps; rows stand at a, as bytes apart, columns in pairs at b. */

@@ -31,6 +31,8 @@ export interface Arithmetic {
   readonly panelBytes: (p: Plan) => number;
   /** Turns a panel of the tile's type at `wide_panel` into the packed one at `dst`; undefined where they are the same. */
   readonly narrowPanel: ((w: StageWriter, p: Plan, pad: string) => void) | undefined;
+  /** What stands for an element of padding in rows, and in columns, where that is not 0. */
+  readonly fill?: (w: StageWriter, p: Plan) => { readonly rows: string; readonly columns: string };
   /** Bytes one tile's rows take in the narrower type, in a worker's space `narrow`; and how they get there. */
   readonly rowBytes: (p: Plan) => number;
   readonly narrowRows:

@@ -31,8 +31,8 @@ export interface Compiler {
   compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>, precision?: 'fp32' | 'bf16'): Compiled;
   /** What of bfloat16 this processor has. */
   readonly bf16: readonly ('dot' | 'amx')[];
-  /** Whether it multiplies pairs of 16-bit integers. */
-  readonly vnni: boolean;
+  /** What of small integers it has. */
+  readonly int8: readonly ('dot' | 'amx')[];
 }
 
 export const thisTarget: Target = { vectorBytes: 64, registers: 32, l1: 48 << 10, l2: 1 << 20, l3: 32 << 20, threads: 2 };
@@ -64,14 +64,17 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
   const pool = build(poolSource);
   const macros = execFileSync('cc', ['-march=native', '-dM', '-E', '-xc', '/dev/null'], { encoding: 'utf8' });
   const dot = macros.includes('__AVX512BF16__');
-  const tiles = pool.func('int amx_tiles()')() === 1 && macros.includes('__AMX_BF16__');
+  const tiles = pool.func('int amx_tiles()')() === 1;
   pool.func('int start(int)')(threads);
   const parallel = BigInt(pool.func('uint64_t parallel_address()')() as number | bigint);
   const loaded = new Map<string, ReturnType<Koffi['load']>>();
 
   return {
-    vnni: macros.includes('__AVX512VNNI__'),
-    bf16: [...(dot ? (['dot'] as const) : []), ...(tiles ? (['amx'] as const) : [])],
+    int8: [
+      ...(macros.includes('__AVX512VNNI__') ? (['dot'] as const) : []),
+      ...(tiles && macros.includes('__AMX_INT8__') ? (['amx'] as const) : []),
+    ],
+    bf16: [...(dot ? (['dot'] as const) : []), ...(tiles && macros.includes('__AMX_BF16__') ? (['amx'] as const) : [])],
     compile(inputs, outputs, target, precision = 'fp32') {
       const around = { target: { ...thisTarget, ...target }, storage: storageType, precision };
       const program = lower(inputs, outputs, (body) => scheduleContractions(body, around), channelsLast);

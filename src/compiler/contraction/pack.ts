@@ -21,7 +21,7 @@ const writePadding = (w: StageWriter, p: Plan, pad: string): void => {
   );
 };
 
-const writeCopied = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
+const writeCopied = (w: StageWriter, p: Plan, b: Copied, fill: string, pad: string): void => {
   const { columns: width, type } = p.tile;
   const { load, columns, guarded, free } = b;
   const names = digits('c', columns);
@@ -54,7 +54,7 @@ const writeCopied = (w: StageWriter, p: Plan, b: Copied, pad: string): void => {
       w.push(`${r}${type}* restrict d = dst + (${affineText(w, b.place, only(all, vars))}) * ${width} + j;`);
       const whole = load.guards.length ? `x0 == 0 && x1 == ${width}` : `len == ${width}`;
       const part = load.guards.length
-        ? `for (i64 x = 0; x < x0; x++) d[x] = 0; ${copy('x0', 'x1')} for (i64 x = x1; x < len; x++) d[x] = 0;`
+        ? `for (i64 x = 0; x < x0; x++) d[x] = ${fill}; ${copy('x0', 'x1')} for (i64 x = x1; x < len; x++) d[x] = ${fill};`
         : copy('0', 'len');
       w.push(`${r}if (${whole}) { ${copy('0', String(width))} }`);
       w.push(`${r}else { ${part} }`);
@@ -75,8 +75,11 @@ const writeTransposed = (w: StageWriter, p: Plan, b: Runs, pad: string): void =>
   writeRuns(w, b, p.columns, p.reduce, type, { from: 'n0', count: 'wide', pointers: 'src', zeros: '0', copies: '0' }, `${pad}  `);
   w.push(`${pad}  for (i64 q = 0; q < ${w.param(sizeOfAxes(b.outer))}; q++) {`);
   w.push(`${pad}    ${type}* d = dst + q * ${length} * ${width};`);
-  w.push(`${pad}    if (wide == ${width}) pack_columns_${type}(src + q * ${width}, ${length}, d);`);
-  w.push(`${pad}    else for (i64 j = 0; j < wide; j++) for (i64 k = 0; k < ${length}; k++) d[k * ${width} + j] = src[q * wide + j][k];`);
+  // Bytes have no transposition of their own: such columns are mostly weights, which are packed once.
+  const whole = p.tile.sums ? '' : `if (wide == ${width}) pack_columns_${type}(src + q * ${width}, ${length}, d); else `;
+  w.push(
+    `${pad}    ${whole}for (i64 j = 0; j < wide; j++) for (i64 k = 0; k < ${length}; k++) d[k * ${width} + j] = src[q * wide + j][k];`,
+  );
   w.push(`${pad}  }`);
   writePadding(w, p, `${pad}  `);
   w.push(`${pad}}`);
@@ -101,8 +104,9 @@ const writeEvaluated = (w: StageWriter, p: Plan, b: Evaluated, pad: string): voi
   w.push(`${pad}}`);
 };
 
-export const writePanel = (w: StageWriter, p: Plan, pad: string): void => {
-  if (p.b.kind === 'copied') writeCopied(w, p, p.b, pad);
+/** @param fill value of padding. */
+export const writePanel = (w: StageWriter, p: Plan, fill: string, pad: string): void => {
+  if (p.b.kind === 'copied') writeCopied(w, p, p.b, fill, pad);
   else if (p.b.kind === 'runs') writeTransposed(w, p, p.b, pad);
   else writeEvaluated(w, p, p.b, pad);
 };

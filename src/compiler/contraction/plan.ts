@@ -7,6 +7,7 @@ import type { Affine } from '../affine.ts';
 import { affineOf } from '../affine.ts';
 import type { Buffer, LExpr, Stmt } from '../loops.ts';
 import { mergeInside } from './axes.ts';
+import type { ByteSides } from './bytes.ts';
 import { coefficient, localsOf } from './factor.ts';
 import { columnOperand, movesWith, readsOnly, reductionOrder, rowOperand, type ColumnOperand, type RowOperand } from './operands.ts';
 import { estimate } from './cost.ts';
@@ -35,6 +36,8 @@ export interface Plan {
   /** Rows are copied before they are used: where they lie, they would push each other out of the nearest cache. */
   readonly copyRows: boolean;
   readonly jobs: Jobs;
+  /** Its factors, if they are bytes less a zero point: {@link tile} then says how bytes lie. */
+  readonly bytes?: ByteSides;
 }
 
 /** What becomes of a tile. */

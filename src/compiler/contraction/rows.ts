@@ -15,6 +15,8 @@ export interface RowPlace {
   /** Zeros as long as a run, and space for copies, which moves on as it is used. */
   readonly zeros: string;
   readonly copies: string;
+  /** Value of padding in copies; default 0. */
+  readonly fill?: string;
 }
 
 /** Pointers of rows of a {@link Runs} operand. `raw`: the axes rows are made of, before merging. */
@@ -30,7 +32,8 @@ export const writeRuns = (
   const { load, rows, outer, edge } = runs;
   const names = digits('r', rows);
   const steps = digits('o', outer);
-  const buffer = w.buffer(load.buffer);
+  const buffer = `((const ${type}*)${w.buffer(load.buffer)})`;
+  const { fill = '0' } = at;
   const skip = new Set([...raw, ...reduce].map((a) => a.v.name));
   w.push(`${pad}{`);
   splitIndex(w, at.from, rows, names, `${pad}  `);
@@ -54,9 +57,9 @@ export const writeRuns = (
       w.push(`${p}else if (x0 >= x1) *q = ${at.zeros};`);
       w.push(`${p}else {`);
       w.push(`${p}  ${type}* d = ${at.copies}; ${at.copies} += ${length}; *q = d; x0 *= ${unit}; x1 *= ${unit};`);
-      w.push(`${p}  for (i64 x = 0; x < x0; x++) d[x] = 0;`);
+      w.push(`${p}  for (i64 x = 0; x < x0; x++) d[x] = ${fill};`);
       w.push(`${p}  for (i64 x = x0; x < x1; x++) d[x] = ${buffer}[from + x];`);
-      w.push(`${p}  for (i64 x = x1; x < ${length}; x++) d[x] = 0;`);
+      w.push(`${p}  for (i64 x = x1; x < ${length}; x++) d[x] = ${fill};`);
       w.push(`${p}}`);
     } else if (tests.length) w.push(`${p}*q = ${tests.map((t) => `(${t}) >= 0`).join(' && ')} ? ${buffer} + (${place}) : ${at.zeros};`);
     else w.push(`${p}*q = ${buffer} + (${place});`);

@@ -12,7 +12,9 @@ import { alongOf, alongStage } from './along.ts';
 import { AMX_ROWS, amxArithmetic } from './amx.ts';
 import { plainArithmetic, type Arithmetic } from './arithmetic.ts';
 import { bf16Arithmetic, canBeBf16 } from './bf16.ts';
+import { planBytes } from './bytes.ts';
 import { canBeInt16, int16Arithmetic } from './int16.ts';
+import { byteTile, int8Arithmetic } from './int8.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { panelBytes, panelsOf } from './panels.ts';
@@ -56,6 +58,9 @@ class Scheduling {
     const tile = usual && usual.type === 'float' && this.#usesAmx ? { ...usual, rows: AMX_ROWS } : usual;
     if (!tile || work < WORTH_IT || steps < FEW_STEPS) return undefined;
     const plan = planContraction(c, tile, this.#around);
+    const bytes = byteTile(this.#around.target);
+    const whole = bytes && planBytes(c, bytes, this.#around);
+    if (whole && sizeOfAxes(whole.columns) >= 2) return whole;
     // Without columns every packed element is used once.
     return sizeOfAxes(plan.columns) < 2 || (sizeOfAxes(plan.rows) < 2 && plan.packing !== 'once' && !directOf(plan)) ? undefined : plan;
   }
@@ -111,13 +116,14 @@ class Scheduling {
 
   #arithmetic(plan: Plan): Arithmetic {
     const { precision, target } = this.#around;
-    if (target.vnni && canBeInt16(plan)) return int16Arithmetic;
+    if (plan.bytes && target.int8) return int8Arithmetic(target.int8);
+    if (target.int8 && canBeInt16(plan)) return int16Arithmetic;
     if (precision !== 'bf16' || !canBeBf16(plan)) return plainArithmetic;
     return target.bf16 === 'amx' ? amxArithmetic : bf16Arithmetic;
   }
 
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {
-    const direct = directOf(plan);
+    const direct = plan.bytes ? undefined : directOf(plan);
     if (direct) {
       out.push(directStage(plan, direct, this.#temp(directBytes(plan, direct), false)));
       return;

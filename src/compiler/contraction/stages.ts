@@ -84,20 +84,20 @@ export const packStage = (p: Plan, packed: Buffer, arithmetic: Arithmetic, scrat
       const T = p.tile.type;
       w.push(`    ${T}* const wide_panel = (${T}*)(${w.buffer(scratch)} + worker * ${w.param(panelBytes(p))});`);
       w.push(`    { ${T}* restrict dst = wide_panel;`);
-      writePanel(w, p, '    ');
+      writePanel(w, p, arithmetic.fill?.(w, p).columns ?? '0', '    ');
       w.push(`    }`);
       const narrow = arithmetic.packedType(p.tile);
       w.push(`    ${narrow}* restrict dst = ${place(narrow)};`);
       arithmetic.narrowPanel(w, p, '    ');
     } else {
       w.push(`    ${p.tile.type}* restrict dst = ${place(p.tile.type)};`);
-      writePanel(w, p, '    ');
+      writePanel(w, p, '0', '    ');
     }
     w.push('  }');
   };
   return {
     kind: 'call',
-    helpers: [clipHelper, ...columnPacker(p.tile), ...(arithmetic.narrowPanel ? arithmetic.helpers(p.tile) : [])],
+    helpers: [clipHelper, ...(p.tile.sums ? [] : columnPacker(p.tile)), ...(arithmetic.narrowPanel ? arithmetic.helpers(p.tile) : [])],
     write,
     count,
     grain: Math.max(1, Math.ceil(GRAIN_ELEMENTS / size)),
@@ -127,7 +127,7 @@ export const writeFinish = (w: StageWriter, p: Plan, width: number | undefined, 
   const { rows, columns, stmts, along } = p.finish;
   const { sum } = p.contraction;
   const body = (row: string, column: string, q: string): void => {
-    w.push(`${q}const ${p.tile.type} ${w.name(sum)} = tile[(${row}) * across + ${column}];`);
+    w.push(`${q}const ${p.tile.sums ?? p.tile.type} ${w.name(sum)} = tile[(${row}) * across + ${column}];`);
     w.block(stmts, q);
   };
   if (along === 'columns') {
@@ -155,10 +155,11 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     // Rows are dealt evenly: no tile is much lower than the others.
     const [low, over] = [w.param(Math.floor(m / tiles)), w.param(m % tiles)];
     const tileRows = `const i64 m0 = t * ${low} + min_i64(t, ${over}), mr = ${low} + (t < ${over});`;
-    w.push(`  ${T} tile[${tile.rows * tile.columns}] __attribute__((aligned(${tile.vectorBytes})));`);
+    w.push(`  ${tile.sums ?? T} tile[${tile.rows * tile.columns}] __attribute__((aligned(${tile.vectorBytes})));`);
     w.push(`  uint8_t* own = ${w.buffer(scratch)} + worker * ${w.param(space.bytes)};`);
     w.push(`  ${T}* const zeros = (${T}*)own; (void)zeros;`);
-    if (space.pointers > 0) w.push(`  memset(zeros, 0, ${w.param(space.pointers)});`);
+    const fill = arithmetic.fill?.(w, p).rows ?? '0';
+    if (space.pointers > 0) w.push(`  memset(zeros, ${fill}, ${w.param(space.pointers)});`);
     w.push(`  const ${T}** const pointers = (const ${T}**)(own + ${w.param(space.pointers)});`);
     if (arithmetic.begin) w.push(arithmetic.begin);
     w.push('  for (i64 item = lo; item < hi; item++) {');
@@ -172,7 +173,7 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
       w.push('    for (i64 panel = p0; panel < p1; panel++) {');
       panelStart(w, p, '      ');
       w.push(`      ${T}* restrict dst = panels + (panel - p0) * ${SIZE};`);
-      writePanel(w, p, '      ');
+      writePanel(w, p, '0', '      ');
       w.push('    }');
     } else
       w.push(
@@ -185,7 +186,7 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
     w.push('      for (i64 t = block; t < end; t++) {');
     w.push(`        ${tileRows}`);
     w.push(`        const ${T}** const ap = pointers + (t - block) * ${RUNS} * ${tile.rows};`);
-    writeRowPointers(w, p, { from: 'm0', count: 'mr', pointers: 'ap', zeros: 'zeros', copies: 'copies' }, '        ');
+    writeRowPointers(w, p, { from: 'm0', count: 'mr', pointers: 'ap', zeros: 'zeros', copies: 'copies', fill }, '        ');
     arithmetic.narrowRows?.(w, p, { tile: '(t - block)', rows: 'mr', pointers: 'ap', runs: RUNS! }, '        ');
     w.push('      }');
     w.push('      for (i64 panel = p0; panel < p1; panel++) {');

@@ -126,7 +126,7 @@ const shuffles = ({ type: T, bytes, vectorBytes, lanes }: Tile): string => {
   return `#if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE_${T}(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-typedef ${bytes === 8 ? 'int64_t' : 'int32_t'} M_${T} __attribute__((vector_size(${vectorBytes})));
+typedef int${8 * bytes}_t M_${T} __attribute__((vector_size(${vectorBytes})));
 #define SHUFFLE_${T}(a, b, ...) __builtin_shuffle(a, b, (M_${T}){__VA_ARGS__})
 #endif
 #define TURN_${T}(ROW, TO) { ${list(lanes, (i) => `const V_${T} r${i} = *(const U_${T}*)(ROW(${i}));`).join(' ')} ${lines.join(' ')} ${list(lanes, (i) => `*(U_${T}*)(TO(${i})) = ${names[i]!};`).join(' ')} }`;

@@ -10,7 +10,7 @@ import { purify, substitute, type Meanings } from './purify.ts';
 import type { Call } from './stages.ts';
 import { digits } from './text.ts';
 import { tileOf, transposer } from './tile.ts';
-import { sizeOfAxes, type Axis, type StageWriter, type Target } from './types.ts';
+import { sizeOfAxes, type Axis, type StageWriter, type Target, type Tile } from './types.ts';
 
 interface Transposition {
   readonly from: Buffer;
@@ -64,10 +64,16 @@ export const transpositionOf = (s: Stmt, storage: (b: Buffer) => string): Transp
 const STRIP = 64;
 const GRAIN_ELEMENTS = 16_384;
 
+/** Narrow elements are turned in vectors of 16 bytes: blocks stay small. */
+const shortTile = (type: string, bytes: number): Tile => {
+  const lanes = 16 / bytes;
+  return { type, bytes, vectorBytes: 16, lanes, rows: lanes, vectors: 1, columns: lanes };
+};
+
 /** The stage of a transposing copy; undefined for elements there are no vectors of. */
 export const transpositionStage = (t: Transposition, bytes: number, target: Target): Call | undefined => {
-  const type = bytes === 4 ? 'float' : bytes === 8 ? 'double' : undefined;
-  const tile = type && tileOf(type, target);
+  const type = { 1: 'uint8_t', 2: 'uint16_t', 4: 'float', 8: 'double' }[bytes];
+  const tile = type && (bytes < 4 ? shortTile(type, bytes) : tileOf(type, target));
   if (!type || !tile) return undefined;
   const strips = Math.ceil(t.along.extent / STRIP);
   const count = sizeOfAxes(t.outer) * strips;

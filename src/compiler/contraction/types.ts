@@ -20,8 +20,8 @@ export interface Target {
   readonly l3: number;
   /** What it multiplies bfloat16 with, if anything: dot products of pairs (AVX512-BF16), or tiles (AMX). */
   readonly bf16?: 'dot' | 'amx' | undefined;
-  /** Whether it multiplies pairs of 16-bit integers (AVX512-VNNI). */
-  readonly vnni?: boolean | undefined;
+  /** What it multiplies small integers with, if anything: dot products of pairs and fours (AVX512-VNNI), or tiles besides (AMX). */
+  readonly int8?: 'dot' | 'amx' | undefined;
   /** Threads of the pool. */
   readonly threads: number;
 }
@@ -52,6 +52,8 @@ export interface Tile {
   /** C type of an element. */
   readonly type: string;
   readonly bytes: number;
+  /** C type of a sum, where it is wider than elements. */
+  readonly sums?: string;
   readonly vectorBytes: number;
   /** Elements of a vector. */
   readonly lanes: number;

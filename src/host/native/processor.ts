@@ -38,7 +38,7 @@ export const thisProcessor = (threads: number, { vectorBytes, uses }: Pick<Compi
   return {
     vectorBytes,
     bf16: !uses.includes('avx512bf16') ? undefined : uses.includes('amx_bf16') ? 'amx' : 'dot',
-    vnni: uses.includes('avx512vnni'),
+    int8: !uses.includes('avx512vnni') ? undefined : uses.includes('amx_int8') ? 'amx' : 'dot',
     registers: vectorBytes === 64 || arch() === 'arm64' ? 32 : 16,
     l1: size.get(1) ?? 32 << 10,
     l2: size.get(2) ?? 512 << 10,

@@ -82,7 +82,10 @@ class Toolchain implements NativeToolchain {
       library.func('void keep_memory()')();
       // Asked for before there are threads, which have what the process had when they began.
       const tiles = library.func('int amx_tiles()')() === 1;
-      if (this.#target.bf16 === 'amx' && !tiles) this.#target = { ...this.#target, bf16: 'dot' };
+      if (!tiles) {
+        const { bf16, int8 } = this.#target;
+        this.#target = { ...this.#target, bf16: bf16 && 'dot', int8: int8 && 'dot' };
+      }
       library.func('int start(int)')(this.threads);
       const largePages = library.func('void large_pages(void*, uint64_t)');
       return {
