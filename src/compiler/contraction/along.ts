@@ -5,7 +5,7 @@
  */
 import type { LExpr } from '../loops.ts';
 import { affineOf } from '../affine.ts';
-import { splitIndex, advance } from './axes.ts';
+import { advance, mergeInside, splitIndex } from './axes.ts';
 import { coefficient } from './factor.ts';
 import type { ReductionNest } from './match.ts';
 import type { Call } from './stages.ts';
@@ -44,8 +44,16 @@ const readsAlong = (e: LExpr, axis: Axis): boolean => {
   return readsAlong(e.x, axis);
 };
 
+/** The nest with neighbouring axes of its reduction counted as one, where all it reads allows that. */
+const merged = (nest: ReductionNest): ReductionNest => {
+  const { axes, stmts } = mergeInside(nest.reduce, [{ kind: 'set', local: nest.acc, value: nest.step }]);
+  const set = stmts[0]!;
+  return set.kind === 'set' ? { ...nest, reduce: axes, step: set.value } : nest;
+};
+
 /** Reads a reduction as one along memory. */
-export const alongOf = (nest: ReductionNest): Along | undefined => {
+export const alongOf = (given: ReductionNest): Along | undefined => {
+  const nest = merged(given);
   const axis = nest.reduce.at(-1);
   const { step, acc } = nest;
   if (!axis || axis.extent < SHORT || acc.type === 'bool' || acc.type === 'index') return undefined;

@@ -15,6 +15,7 @@ typedef struct { void** b; const i64* p; const i64* v; } ctx_t;
 typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
 typedef void (*parallel_t)(stage_t, const ctx_t*, i64 n, i64 grain);
 #define HIDDEN __attribute__((visibility("hidden")))
+#define NOINLINE __attribute__((noinline))
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE i64 min_i64(i64 a, i64 b) { return a < b ? a : b; }
@@ -177,5 +178,6 @@ INLINE i64 to_i64(double x) {
   }
   return (i64)x;
 }
+INLINE float clamp_f32(float x, float lo, float hi) { return isnan(x) ? 0 : x < lo ? lo : x > hi ? hi : x; }
 INLINE double clamp_f64(double x, double lo, double hi) { return isnan(x) ? 0 : x < lo ? lo : x > hi ? hi : x; }
 `;

@@ -7,9 +7,12 @@
 import type { Helper } from '../loops.ts';
 import { cPrelude } from './c-prelude.ts';
 
-/** A stage function: everything after its name, and what must stand before it. */
+/** A stage function, and what must stand before it. */
 export interface StageText {
   readonly name: string;
+  /** Its buffers, as declarations of parameters. */
+  readonly buffers: readonly string[];
+  /** Statements. */
   readonly text: string;
   readonly helpers: readonly Helper[];
 }
@@ -31,6 +34,18 @@ const UNIT_CHARS = 12_000;
 
 const SIGNATURE = '(const ctx_t*, i64, i64, i64);';
 
+/**
+ * A stage as two functions. GCC believes `restrict` of parameters alone: where buffers were variables, a
+ * stored byte would count as a change of everything, and no loop that stores bytes would become vectors.
+ */
+const stageText = ({ name, buffers, text }: StageText, linkage: 'static' | 'HIDDEN'): string =>
+  [
+    `static NOINLINE void ${name}_body(${['const i64* restrict p', ...buffers, 'const i64* restrict v'].join(', ')}, i64 lo, i64 hi, i64 worker) {`,
+    text,
+    '}',
+    `${linkage} void ${name}(const ctx_t* c, i64 lo, i64 hi, i64 worker) { ${name}_body(${['c->p', ...buffers.map((_, i) => `c->b[${i}]`), 'c->v'].join(', ')}, lo, hi, worker); }`,
+  ].join('\n');
+
 /** Equal helpers once, in the order in which they are first needed. */
 const helpersOf = (stages: readonly StageText[]): Helper[] => {
   const seen = new Map<string, Helper>();
@@ -47,7 +62,7 @@ export const wholeText = ({ stages, entries }: ProgramText): string =>
   [
     cPrelude,
     ...helpersOf(stages).map((h) => (typeof h === 'string' ? h : h.definition)),
-    ...stages.map(({ name, text }) => `static void ${name}${text}`),
+    ...stages.map((s) => stageText(s, 'static')),
     ...entries,
     '',
   ].join('\n');
@@ -77,7 +92,7 @@ export const unitsOf = ({ stages, entries }: ProgramText, most: number): CUnit[]
       cPrelude,
       ...helpersOf(list).map((h) => (typeof h === 'string' ? h : h.declaration)),
       ...elsewhere.map(({ name }) => `HIDDEN void ${name}${SIGNATURE}`),
-      ...list.map(({ name, text: body }) => `${i === 0 ? 'static' : 'HIDDEN'} void ${name}${body}`),
+      ...list.map((s) => stageText(s, i === 0 ? 'static' : 'HIDDEN')),
       ...(i === 0 ? entries : []),
       '',
     ];

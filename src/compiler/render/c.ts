@@ -134,8 +134,8 @@ class Frame {
     return `b${i}`;
   }
 
-  declarations(): string {
-    return this.buffers.map((x, i) => `${x.role === 'input' ? 'const ' : ''}${storageType(x)}* restrict b${i} = c->b[${i}];`).join(' ');
+  declarations(): string[] {
+    return this.buffers.map((x, i) => `${x.role === 'input' ? 'const ' : ''}${storageType(x)}* restrict b${i}`);
   }
 }
 
@@ -312,6 +312,8 @@ class CWriter implements StageWriter {
     const { kind, bits } = dtypeInfo(to);
     if (saturate) {
       const [lo, hi] = integerRange(to);
+      // Limits of up to 16 bits are numbers of float32: vectors of it are made of such casts.
+      if (isFloat(from) && from !== 'float64' && bits <= 16) return this.#narrow(`(int32_t)clamp_f32((float)${x}, ${lo}.0f, ${hi}.0f)`, to);
       if (isFloat(from) || bits < 64) return this.#narrow(`to_i64(clamp_f64((double)${x}, ${lo}.0, ${hi}.0))`, to);
       return from === 'uint64' || kind === 'int' ? this.#narrow(x, to) : this.#narrow(`${x} < 0 ? 0 : ${x}`, to);
     }
@@ -471,26 +473,22 @@ class ProgramWriter {
     const writer = new CWriter(frame);
     let counters = 0;
     for (const a of around) {
-      if (a.kind === 'counter') writer.push(`  const i64 ${writer.name(a.v)} = c->v[${counters++}];`);
+      if (a.kind === 'counter') writer.push(`  const i64 ${writer.name(a.v)} = v[${counters++}];`);
       else writer.block([a.stmt], '  ');
     }
     write(writer);
-    const text = [
-      `(const ctx_t* c, i64 lo, i64 hi, i64 worker) {`,
-      `  const i64* p = c->p; ${frame.declarations()}`,
-      ...writer.lines,
-      '}',
-    ].join('\n');
+    const buffers = frame.declarations();
+    const text = [...buffers, ...writer.lines].join('\n');
     let stage = this.#stages.get(text);
-    if (!stage) this.#stages.set(text, (stage = { name: `stage${this.#stages.size}`, text, helpers }));
+    if (!stage) this.#stages.set(text, (stage = { name: `stage${this.#stages.size}`, buffers, text: writer.lines.join('\n'), helpers }));
     const offset = this.params.length;
     this.params.push(...frame.params, count, grain);
     const at = offset + frame.params.length;
     for (const b of frame.buffers) this.#lives.touch(b, this.#step, this.#step);
     if (this.#loops === 0) this.#step++;
-    const buffers = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
+    const places = frame.buffers.map((b) => `b[${this.#all.indexOf(b)}]`).join(', ') || '0';
     this.#run.push(
-      `${pad}{ void* b_[] = {${buffers}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${stage.name}, &c_, p[${at}], p[${at + 1}]); }`,
+      `${pad}{ void* b_[] = {${places}}; const ctx_t c_ = {b_, p + ${offset}, v}; par(${stage.name}, &c_, p[${at}], p[${at + 1}]); }`,
     );
   }
 
