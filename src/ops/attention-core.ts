@@ -54,6 +54,9 @@ export interface AttentionStages {
   readonly packed: TensorExpr;
 }
 
+/** A number of every float type, and far below the smallest total. */
+const TINY = 2 ** -14;
+
 /** @throws FLAGOS_E_SHAPE */
 const checkHeads = ({ q, k, v }: AttentionParts): void => {
   const [batch, heads, , size] = q.shape;
@@ -101,19 +104,25 @@ export const attend = (parts: AttentionParts): AttentionStages => {
     const m = maxOf(keys, (j) => logits.at(b!, s!, g!, i!, j!));
     return sink ? max(m, cast(sink(head(s!, g!)), softmaxType)) : m;
   });
-  const weights = compute(shape, (b, s, g, i, j) => {
-    const m = largest.at(b!, s!, g!, i!);
-    return select(eq(m, low(softmaxType)), 0, exp(sub(logits.at(b!, s!, g!, i!, j!), m)));
-  });
+  // Where every key is hidden nothing is taken off, and e^−∞ leaves zeros.
+  const shift = compute(rows, (...at) => select(eq(largest.at(...at), low(softmaxType)), 0, largest.at(...at)));
+  const weights = compute(shape, (b, s, g, i, j) => exp(sub(logits.at(b!, s!, g!, i!, j!), shift.at(b!, s!, g!, i!))));
   const totals = compute(rows, (b, s, g, i) => {
     const total = sum(keys, (j) => weights.at(b!, s!, g!, i!, j!));
-    const m = largest.at(b!, s!, g!, i!);
-    const all = sink ? add(total, exp(sub(cast(sink(head(s!, g!)), softmaxType), m))) : total;
-    return select(eq(m, low(softmaxType)), 1, all);
+    const all = sink ? add(total, exp(sub(cast(sink(head(s!, g!)), softmaxType), shift.at(b!, s!, g!, i!)))) : total;
+    // The largest weight is 1, so a total is smaller only if there is nothing to divide.
+    return max(all, TINY);
   });
   const probabilities = compute(shape, (b, s, g, i, j) => cast(div(weights.at(b!, s!, g!, i!, j!), totals.at(b!, s!, g!, i!)), dtype));
+  // One type throughout: then results are divided, not every probability.
+  const late = dtype === 'float32' && softmaxType === dtype;
   const mixed = (b: Expr, s: Expr, g: Expr, i: Expr, d: Expr): Expr =>
-    sum(keys, (j) => mul(probabilities.at(b, s, g, i, j!), cast(v.at(b, s, j!, d), dtype)));
+    late
+      ? div(
+          sum(keys, (j) => mul(weights.at(b, s, g, i, j!), v.at(b, s, j!, d))),
+          totals.at(b, s, g, i),
+        )
+      : sum(keys, (j) => mul(probabilities.at(b, s, g, i, j!), cast(v.at(b, s, j!, d), dtype)));
 
   const scores = [batch, heads, queries, keys];
   return {

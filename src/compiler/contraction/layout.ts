@@ -12,19 +12,24 @@ import { ComputeTensor, ConcatTensor, InputTensor, ReshapeTensor, type TensorExp
 /** Up to so many positions, transposing an image costs less than what its edges waste of a tile's columns. */
 const SMALL_IMAGE = 196;
 
+/** Times every element of an image is looked at from which on turning it pays. */
+const OVERLAP = 6;
+
 interface Read {
   readonly tensor: TensorExpr;
   readonly index: readonly Expr[];
-  /** Counters of the reductions around it. */
+  /** Counters of the reductions around it, and how often they make it happen for one result. */
   readonly reduced: ReadonlySet<string>;
+  readonly times: number;
 }
 
-const readsIn = (e: Expr, reduced: ReadonlySet<string>, seen: Set<Expr>, out: Read[]): void => {
+const readsIn = (e: Expr, reduced: ReadonlySet<string>, times: number, seen: Set<Expr>, out: Read[]): void => {
   if (seen.has(e)) return;
   seen.add(e);
-  if (e.kind === 'load') out.push({ tensor: e.tensor, index: e.index, reduced });
+  if (e.kind === 'load') out.push({ tensor: e.tensor, index: e.index, reduced, times });
   const inner = e.kind === 'reduce' ? new Set([...reduced, ...e.axes.map((a) => a.v.name)]) : reduced;
-  for (const c of childrenOf(e)) readsIn(c, inner, seen, out);
+  const repeats = e.kind === 'reduce' ? e.axes.reduce((n, a) => n * a.extent, times) : times;
+  for (const c of childrenOf(e)) readsIn(c, inner, repeats, seen, out);
 };
 
 const variablesIn = (e: Expr, into = new Set<string>()): Set<string> => {
@@ -101,9 +106,9 @@ export const channelsLast = (outputs: readonly TensorExpr[]): Layout => {
     if (t instanceof ReshapeTensor && joinsGroups(t)) families.join(t, t.base);
     if (!(t instanceof ComputeTensor)) continue;
     const reads: Read[] = [];
-    readsIn(t.body, new Set(), new Set(), reads);
-    // A window that only looks (pooling) takes images as they come; turning one twice costs more than it gives.
-    const weighs = new Set(reads.map((r) => r.tensor)).size > 1;
+    readsIn(t.body, new Set(), 1, new Set(), reads);
+    // A window that only looks (pooling) takes images as they come: turning one twice costs more than it gives, unless windows overlap a lot.
+    const weighs = new Set(reads.map((r) => r.tensor)).size > 1 || reads.some((r) => r.times * t.size >= OVERLAP * r.tensor.size);
     for (const read of reads) {
       const how = relation(t, read);
       if (!how) continue;

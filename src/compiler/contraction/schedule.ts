@@ -18,6 +18,7 @@ import { byteTile, int8Arithmetic } from './int8.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { panelBytes, panelsOf } from './panels.ts';
+import { sliceNests } from './slices.ts';
 import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
 import { transpositionOf, transpositionStage } from './transpose.ts';
@@ -149,6 +150,7 @@ const isInput = (plan: Plan): boolean =>
 /** Replaces the contractions of a program's body. */
 export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {
   const scheduling = new Scheduling(around);
-  const made = scheduling.block(body, undefined);
-  return { body: made, prepare: scheduling.prepare, temps: scheduling.temps };
+  const slices = sliceNests(body, around.target.l2);
+  const made = scheduling.block(slices.body, undefined);
+  return { body: made, prepare: scheduling.prepare, temps: [...slices.temps, ...scheduling.temps] };
 };
