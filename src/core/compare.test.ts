@@ -14,6 +14,12 @@ describe('comparing', () => {
     expect(compareValues(t([2]), t([1]), { rtol: 0, atol: 2 })).toMatchObject({ ok: true, maxAbs: 1, worst: 0.5 });
   });
 
+  it('allows bfloat16 two units in the last place, unless asked otherwise', () => {
+    const [a, b, c] = [1, 1 + 2 ** -6, 1 + 3 * 2 ** -7].map((x) => t([x], 'bfloat16'));
+    expect([compareValues(b, a!).ok, compareValues(c, a!).ok]).toEqual([true, false]);
+    expect(compareValues(b, a!, { rtol: 1e-3, atol: 0 }).ok).toBe(false);
+  });
+
   it('wants NaN and infinities in the same places', () => {
     expect(compareValues(t([NaN, Infinity, -Infinity]), t([NaN, Infinity, -Infinity])).ok).toBe(true);
     expect(problem(t([NaN]), t([1]))).toBe('differs at [0]: NaN, expected 1');

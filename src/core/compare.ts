@@ -8,9 +8,11 @@ import { describeValue, MapValue, Sequence, Tensor, type Value } from './tensor.
 export interface Tolerance {
   readonly rtol: number;
   readonly atol: number;
+  /** Least relative tolerance of bfloat16 values. */
+  readonly bfloat16?: number;
 }
-/** The ONNX project's own tolerance for its backend tests. */
-export const onnxTolerance: Tolerance = { rtol: 1e-3, atol: 1e-7 };
+/** The ONNX project's own tolerance for its backend tests: of bfloat16, two units in the last place (onnx/backend/test/runner). */
+export const onnxTolerance: Tolerance = { rtol: 1e-3, atol: 1e-7, bfloat16: 2 ** -6 };
 
 export interface Comparison {
   readonly ok: boolean;
@@ -35,12 +37,13 @@ const unravel = (position: number, dims: readonly number[]): number[] => {
   return at;
 };
 
-const compareTensors = (actual: Tensor, expected: Tensor, { rtol, atol }: Tolerance): Comparison => {
+const compareTensors = (actual: Tensor, expected: Tensor, { rtol: given, atol, bfloat16 = 0 }: Tolerance): Comparison => {
   if (actual.dtype !== expected.dtype) return failed(`is ${actual.dtype}, expected ${expected.dtype}`);
   if (actual.dims.length !== expected.dims.length || actual.dims.some((d, i) => d !== expected.dims[i])) {
     return failed(`has shape [${actual.dims}], expected [${expected.dims}]`);
   }
   const { kind, lanes } = dtypeInfo(actual.dtype);
+  const rtol = expected.dtype === 'bfloat16' ? Math.max(given, bfloat16) : given;
   const inexact = kind === 'float' || kind === 'complex';
   const a = kind === 'float' ? actual.toNumbers() : actual.data;
   const e = kind === 'float' ? expected.toNumbers() : expected.data;

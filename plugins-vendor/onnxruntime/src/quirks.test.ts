@@ -150,6 +150,20 @@ describe('DFT and STFT', () => {
   });
 });
 
+it('MaxUnpool takes indices for positions in its output shape', async () => {
+  const unpool = (...shape: string[]): Single =>
+    single(
+      ['y = MaxUnpool x i', ...shape].join(' '),
+      { kernel_shape: [2, 2], strides: [2, 2] },
+      { x: tensor('float32', [1, 1, 1, 1], [7]), i: tensor('int64', [1, 1, 1, 1], [2n]) },
+      shape.length ? { s: tensor('int64', [4], [1n, 1n, 3n, 3n]) } : {},
+    );
+  expect([reasonOf(unpool('s')), reasonOf(unpool())]).toEqual(['KNOWN_BUG', 'ok']);
+  // Index 2 of [2, 2] is row 1, column 0: position 3 of [3, 3] (case test_maxunpool_export_with_output_shape).
+  expect((await direct(unpool('s'), 11))[2]).toBe(7);
+  expect(await allowed(unpool())).toEqual([0, 0, 7, 0]);
+});
+
 describe('Resize', () => {
   const resize = (mode: string, how: string, given: { scales?: number[]; sizes?: bigint[] }, x: Tensor): Single =>
     single(

@@ -124,6 +124,13 @@ const quirks: Readonly<Record<string, readonly Quirk[]>> = {
       },
     },
   ],
+  MaxUnpool: [
+    {
+      reason: 'KNOWN_BUG',
+      detail: 'with an output shape, indices are taken to be positions in that shape; they are positions in the shape pooling came from',
+      when: (f) => f.has(2),
+    },
+  ],
   Dropout: [{ ...seeded, when: (f) => seeded.when(f) && f.has(2) && f.numbers(2)?.[0] !== 0 && f.numbers(1)?.[0] !== 0 }],
   ...Object.fromEntries(
     ['Bernoulli', 'Multinomial', 'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'].map((op) => [op, [seeded]]),

@@ -85,7 +85,10 @@ export const conformance = defineCommand({
           root,
           config: configOf(options, io),
           chips,
-          tolerance: { rtol: options.rtol ?? onnxTolerance.rtol, atol: options.atol ?? onnxTolerance.atol },
+          tolerance: {
+            ...(options.rtol === undefined ? onnxTolerance : { rtol: options.rtol, atol: onnxTolerance.atol }),
+            ...(options.atol === undefined ? {} : { atol: options.atol }),
+          },
           provider: options.through === undefined ? undefined : (options.provider ?? 'flagos'),
         },
         jobs: options.jobs ?? availableParallelism(),
