@@ -12,15 +12,16 @@ const allowed = {
   core: [],
   compiler: ['core'],
   ops: ['core', 'compiler'],
+  accuracy: ['core', 'compiler', 'ops'],
   formats: ['core'],
   plugins: ['core', 'compiler', 'ops', 'formats'],
-  opmanager: ['core', 'plugins'],
-  dispatch: ['core', 'compiler', 'ops', 'plugins', 'opmanager'],
-  runtime: ['core', 'ops', 'plugins', 'opmanager', 'dispatch'],
+  opmanager: ['core', 'ops', 'accuracy', 'plugins'],
+  dispatch: ['core', 'accuracy', 'compiler', 'ops', 'plugins', 'opmanager'],
+  runtime: ['core', 'accuracy', 'ops', 'plugins', 'opmanager', 'dispatch'],
   frameworks: ['core', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'],
-  host: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks'],
-  cli: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host'],
-  entries: ['core', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host', 'cli'],
+  host: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks'],
+  cli: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host'],
+  entries: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host', 'cli'],
 };
 const mayUseNode = new Set(['host', 'cli', 'entries']);
 

@@ -1,0 +1,184 @@
+/** How each kind of scalar expression passes errors on, and what it adds: the rules of the analysis. */
+import { dtypeInfo } from '../core/dtype.ts';
+import {
+  abs,
+  add,
+  div,
+  eq,
+  floor,
+  le,
+  log,
+  max,
+  mul,
+  round,
+  select,
+  sub,
+  type BinaryExpr,
+  type CastExpr,
+  type Expr,
+  type ReduceExpr,
+  type UnaryExpr,
+} from '../compiler/expr.ts';
+import { isFloatExpr, plus, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
+import { functionErrors } from './functions.ts';
+import { roundoffOf } from './precision.ts';
+
+/** slope · error, 0 where the error is 0 though the slope be infinite. */
+const scaled = (slope: Expr, error: Expr): Expr => select(eq(error, 0), zero, mul(slope, error));
+
+/** A step function of x jumps by 1 where a jump is within the error of x; `at`: distance of x to the nearest jump. */
+const jump = (distance: Expr, error: Expr): Expr => select(le(distance, error), max(1, error), zero);
+
+const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined => {
+  const inner = a.errorOf(e.x, scope);
+  if (e.op === 'neg' || e.op === 'abs') return inner;
+  const f = functionErrors[e.op];
+  if (f) {
+    const x = wide(a.valueOf(e.x, scope));
+    const y = wide(a.valueOf(e, scope));
+    const u = 2 * f.ulp * a.arithmetic.roundoff;
+    const own = f.absolute ? mul(u, max(1, abs(y))) : mul(u, abs(y));
+    return plus(inner && scaled(f.slope(x, y), inner), own);
+  }
+  if (!inner) return undefined;
+  const x = wide(a.valueOf(e.x, scope));
+  switch (e.op) {
+    case 'floor':
+    case 'ceil':
+    case 'trunc':
+      return jump(abs(sub(x, round(x))), inner);
+    case 'round':
+      return jump(abs(sub(sub(x, floor(x)), 0.5)), inner);
+    case 'sign':
+      return select(le(abs(x), inner), 2, zero);
+    default:
+      return undefined;
+  }
+};
+
+const binaryError = (a: Analyzer, e: BinaryExpr, scope: Scope): Expr | undefined => {
+  const [ea, eb] = [a.errorOf(e.a, scope), a.errorOf(e.b, scope)];
+  const own = a.roundings(e, scope);
+  const [x, y] = [() => a.size(e.a, scope), () => a.size(e.b, scope)];
+  switch (e.op) {
+    case 'add':
+    case 'sub':
+    case 'rem':
+    case 'floormod':
+      return plus(ea, eb, own);
+    case 'mul':
+      return plus(ea && mul(ea, y()), eb && mul(x(), eb), own);
+    case 'div': {
+      const above = plus(ea, eb && mul(a.size(e, scope), eb));
+      const passed = above && div(above, y());
+      return plus(passed, passed && !isFloatExpr(e) ? wide(passed) && add(zero, 1) : undefined, own);
+    }
+    case 'floordiv':
+      return plus(ea, eb) && plus(ea, eb, add(zero, 1));
+    case 'pow': {
+      const y0 = a.size(e, scope);
+      const byBase = ea && mul(mul(y0, y()), scaled(div(1, x()), ea));
+      const byExponent = eb && mul(y0, scaled(abs(log(x())), eb));
+      return plus(byBase, byExponent, a.roundings(e, scope, 16));
+    }
+    case 'min':
+    case 'max':
+      return ea && eb ? max(ea, eb) : (ea ?? eb);
+    case 'atan2': {
+      const squares = add(mul(x(), x()), mul(y(), y()));
+      const above = plus(ea && mul(ea, y()), eb && mul(eb, x()));
+      return plus(above && div(above, squares), a.roundings(e, scope, 16));
+    }
+    default:
+      return undefined;
+  }
+};
+
+const castError = (a: Analyzer, e: CastExpr, scope: Scope): Expr | undefined => {
+  const inner = a.errorOf(e.x, scope);
+  if (e.type === 'index' || e.type === 'bool') return undefined;
+  const from = e.x.type;
+  if (isFloatExpr(e)) {
+    const u = roundoffOf(e.type);
+    // From a type that fits, nothing is lost; small integers fit everywhere but in the narrowest.
+    const bits = from === 'index' ? 0 : isFloatExpr(e.x) ? -Math.log2(roundoffOf(from)) : dtypeInfo(from).bits;
+    const loses = e.type !== from ? bits > -Math.log2(u) : a.arithmetic.roundoff > u;
+    if (dtypeInfo(e.type).bits <= 8) return inner && plus(inner, mul(2 * u, a.size(e, scope)));
+    return plus(inner, loses ? mul(u, a.size(e.x, scope)) : undefined);
+  }
+  if (!inner) return undefined;
+  if (!isFloatExpr(e.x)) return inner;
+  // A whole number comes out of correctly rounded arithmetic as itself; what is near one may be cut to either side.
+  const x = wide(a.valueOf(e.x, scope));
+  const distance = abs(sub(x, round(x)));
+  return select(eq(distance, 0), round(inner), jump(distance, inner));
+};
+
+/** The rounding of a term is one of those the sum's growth counts: a sum of K products has K roundings on each path, not K + 1. */
+const termError = (a: Analyzer, e: Expr, scope: Scope): Expr | undefined => {
+  if (e.kind === 'binary' && e.op === 'mul') {
+    const [ea, eb] = [a.errorOf(e.a, scope), a.errorOf(e.b, scope)];
+    return plus(ea && mul(ea, a.size(e.b, scope)), eb && mul(a.size(e.a, scope), eb));
+  }
+  if (e.kind === 'select') {
+    const [ea, eb] = [termError(a, e.a, scope), termError(a, e.b, scope)];
+    return ea || eb ? select(a.valueOf(e.cond, scope), ea ?? zero, eb ?? zero) : undefined;
+  }
+  return a.errorOf(e, scope);
+};
+
+const reduceError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined => {
+  const terms = e.axes.reduce((n, { extent }) => n * extent, 1);
+  if (terms === 0 || e.op === 'and' || e.op === 'or') return undefined;
+  const growth = isFloatExpr(e) ? a.arithmetic.growth(terms) * a.arithmetic.roundoff : 0;
+  const any = (op: ReduceExpr['op'], body: (inner: Scope) => Expr | undefined): Expr | undefined => {
+    let none = false;
+    const made = a.reduction(e, scope, op, 'float64', (inner) => {
+      const b = body(inner);
+      none = b === undefined;
+      return b ?? zero;
+    });
+    return none ? undefined : made;
+  };
+  switch (e.op) {
+    case 'sum':
+      a.longest = Math.max(a.longest, terms);
+      return any('sum', (inner) => plus(termError(a, e.body, inner), growth > 0 ? mul(a.size(e.body, inner), growth) : undefined));
+    case 'prod': {
+      const relative = any('sum', (inner) => {
+        const error = a.errorOf(e.body, inner);
+        const x = a.size(e.body, inner);
+        return error && select(eq(x, 0), zero, div(error, x));
+      });
+      const size = a.size(e, scope);
+      return plus(relative && mul(size, relative), growth > 0 ? mul(size, growth) : undefined);
+    }
+    default:
+      return any('max', (inner) => a.errorOf(e.body, inner));
+  }
+};
+
+/** Bound of the error of a scalar expression. */
+export const errorOf = (a: Analyzer, e: Expr, scope: Scope): Expr | undefined => {
+  if (e.type === 'index' || e.type === 'bool') return undefined;
+  switch (e.kind) {
+    case 'load': {
+      const error = a.error(e.tensor);
+      return error && a.load(error, e.index, scope);
+    }
+    case 'unary':
+      return unaryError(a, e, scope);
+    case 'binary':
+      return binaryError(a, e, scope);
+    case 'select': {
+      const [x, y] = [a.errorOf(e.a, scope), a.errorOf(e.b, scope)];
+      return x || y ? select(a.valueOf(e.cond, scope), x ?? zero, y ?? zero) : undefined;
+    }
+    case 'cast':
+      return castError(a, e, scope);
+    case 'reduce':
+      return reduceError(a, e, scope);
+    default:
+      return undefined;
+  }
+};
