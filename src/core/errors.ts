@@ -39,6 +39,8 @@ export const errorTable = {
   FLAGOS_E_PLUGIN_TIMEOUT: { kind: 'plugin', title: 'A plugin did not answer in time' },
   FLAGOS_E_CHIP: { kind: 'system', title: 'A chip is unknown or cannot be used here' },
   FLAGOS_E_COMPILER: { kind: 'unsupported', title: 'The C compiler could not compile or load a kernel' },
+  FLAGOS_E_TABLE: { kind: 'system', title: 'A table of evidence cannot be read or written' },
+  FLAGOS_E_LOCK: { kind: 'user', title: 'The lock file cannot be obeyed' },
   FLAGOS_E_LIMIT: { kind: 'system', title: 'A size limit was reached' },
   FLAGOS_E_INTERNAL: { kind: 'system', title: 'A fault of this library' },
 } as const satisfies Record<string, { kind: ErrorKind; title: string }>;

@@ -1,5 +1,6 @@
 /** What planning makes of a graph: regions with a kernel each, in the order in which they run, and the decisions behind them. */
-import { describeType, nodeReads, opName, type ValueType } from '../core/graph.ts';
+import { describeType, nodeReads, opName, type Attribute, type Attributes, type ValueType } from '../core/graph.ts';
+import { hashOf } from '../core/hash.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Chip, ChipSession, KernelProvider, Region, RegionValue } from '../plugins/contract.ts';
 import type { Decision } from '../opmanager/decision.ts';
@@ -43,9 +44,29 @@ export interface PlannedGraph {
   readonly waitedFor: readonly KernelUse[];
 }
 
-/** What a kernel is measured and quarantined by: op, element types and shapes. */
-export const signatureOf = (node: SpecialNode): string =>
-  `${opName(node.node.domain, node.node.op)}(${node.args.map((a, i) => (node.node.inputs[i] === '' ? '-' : describeType(a.type))).join(',')})`;
+/** Attributes as part of a signature; what is long, or no plain value, goes by its hash. */
+const attributeText = ({ type, value }: Attribute): string => {
+  const plain = Array.isArray(value) ? value.join(',') : typeof value === 'object' ? undefined : String(value);
+  if (plain !== undefined && plain.length <= 64 && /^[\w.,:+-]*$/.test(plain)) return plain;
+  return `${type}#${hashOf(JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v instanceof Map ? [...v] : v)))}`;
+};
+
+const attributesText = (attrs: Attributes): string => {
+  const names = Object.keys(attrs).sort();
+  return names.length === 0 ? '' : `{${names.map((name) => `${name}=${attributeText(attrs[name]!)}`).join(';')}}`;
+};
+
+/**
+ * What a kernel is measured and quarantined by: op, attributes, element types and shapes; where the contents of
+ * an input decide what comes out (Slice, Resize), the results' too.
+ */
+export const signatureOf = ({ node, bound, args, outputs }: SpecialNode): string => {
+  const types = args.map((a, i) => (node.inputs[i] === '' ? '-' : describeType(a.type))).join(',');
+  const inputs = bound?.record.inputs ?? [];
+  const byContents = args.some((_, i) => inputs[Math.min(i, inputs.length - 1)]?.role === 'value');
+  const results = byContents ? `->${outputs.map(describeType).join(',')}` : '';
+  return `${opName(node.domain, node.op)}${attributesText(node.attrs)}(${types})${results}`;
+};
 
 /** Names of a region's nodes, as a key. */
 export const regionKey = (region: Region): string => region.nodes.map((n) => n.name).join('\n');

@@ -17,16 +17,30 @@ export interface AccuracyEvidence {
   /** Largest error as a ratio of the allowed one (η), over all cases. */
   readonly maxEta?: number;
   readonly cases?: number;
+  /** What was measured: these very shapes, others of about their size, or the op and its element types in general. */
+  readonly basis?: 'exact' | 'bucket' | 'class';
 }
 
 export interface PerformanceEvidence {
   /** Median time, microseconds; undefined: never measured. */
   readonly medianUs?: number;
   readonly samples?: number;
+  /** Median absolute deviation of the samples, microseconds. */
+  readonly madUs?: number;
+  /** Microseconds until the kernel was ready the first time. */
+  readonly coldUs?: number;
+  /** What was measured: these very shapes, or others of about their size. */
+  readonly basis?: 'exact' | 'bucket';
+  /** ISO 8601: the newest measurement. */
+  readonly date?: string;
+  /** Median its plugin ships, measured on another machine: better than a declared speed, where nothing was measured here. */
+  readonly shippedUs?: number;
 }
 
 /** What selection asks of the tables. Pure: a snapshot never changes. */
 export interface EvidenceSnapshot {
+  /** Grows with what is known: plans made under an older one may be worth another look. */
+  readonly version?: number;
   accuracy(kernel: string, signature: string): AccuracyEvidence;
   performance(kernel: string, signature: string): PerformanceEvidence;
 }

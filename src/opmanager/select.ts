@@ -28,7 +28,14 @@ export const judge = (
   const performance = evidence.performance(candidate.kernel, signature);
   const tier = tierOf(candidate, op, policy);
   const measured = performance.medianUs !== undefined;
-  const base = { ...candidate, tier, accuracy, performance, measured, expectedUs: performance.medianUs ?? candidate.priorUs };
+  const base = {
+    ...candidate,
+    tier,
+    accuracy,
+    performance,
+    measured,
+    expectedUs: performance.medianUs ?? performance.shippedUs ?? candidate.priorUs,
+  };
   const rejected = (reason: ReasonCode, detail: string): Verdict => ({ ...base, status: 'rejected', reason, detail });
   if (tier === undefined) return rejected('POLICY', 'policy does not allow it here');
   if (candidate.refusal) return rejected(candidate.refusal.reason, candidate.refusal.detail);

@@ -184,6 +184,8 @@ export interface KernelProvider {
   readonly name: string;
   readonly kind: ProviderKind;
   readonly version: string;
+  /** Whatever else, when changed, changes what its kernels compute: measurements made with another one say nothing. */
+  readonly fingerprint?: string;
   /** Looks for chips; reports what is missing instead of throwing. */
   probe(host: Host): ProbeReport | Promise<ProbeReport>;
   open(chip: Chip, host: Host): ChipSession | Promise<ChipSession>;

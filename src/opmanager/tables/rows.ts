@@ -10,13 +10,13 @@ export const ROW_SCHEMA = 1;
 export interface RowKey {
   /** Op name over all domains: `Conv`, `com.microsoft.Gelu`; of a fused region its ops joined by `+`. */
   readonly op: string;
-  /** What the planner calls the signature: op, attributes, element types, shapes. Accuracy rows may hold a class of them, see `bucket`. */
+  /** What the planner calls the signature: op, attributes, element types, shapes. Of a sweep over many shapes: its class, see `classOf`. */
   readonly signature: string;
-  /** Signature with every extent rounded up to a power of two: what stands in where the very shapes were not measured. */
+  /** Signature with every extent rounded up to a power of two (`bucketOf`): what stands in where the very shapes were not measured. */
   readonly bucket: string;
   /** `provider/chip:Op.variant`. */
   readonly kernel: string;
-  /** Version of the plugin, and whatever else changes what the kernel computes (generated code: its hash). */
+  /** Version of the provider, and whatever else changes what the kernel computes: `fingerprintOf` its provider. */
   readonly fingerprint: string;
   /** Chip fingerprint: model, features, driver, threads. */
   readonly chip: string;
@@ -28,7 +28,7 @@ interface Measured extends RowKey {
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly date: string;
-  /** Layer the row was written by: a plugin's own (priors), project, machine, process. */
+  /** Machine it was measured on, by name. */
   readonly host: string;
 }
 
