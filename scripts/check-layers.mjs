@@ -18,7 +18,7 @@ const allowed = {
   opmanager: ['core', 'ops', 'accuracy', 'plugins'],
   dispatch: ['core', 'accuracy', 'compiler', 'ops', 'plugins', 'opmanager'],
   runtime: ['core', 'accuracy', 'ops', 'plugins', 'opmanager', 'dispatch'],
-  frameworks: ['core', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'],
+  frameworks: ['core', 'ops', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'],
   host: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks'],
   cli: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host'],
   entries: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host', 'cli'],

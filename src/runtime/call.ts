@@ -1,7 +1,8 @@
 /** One op called by itself: its attributes in plain JavaScript, and the graph of one node around it. */
 import { FlagosError } from '../core/errors.ts';
-import { opName, type Attribute, type Graph } from '../core/graph.ts';
+import { opName, type Attribute, type Attributes, type Graph } from '../core/graph.ts';
 import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
+import type { OpRecord } from '../ops/define.ts';
 import type { OpSet } from '../ops/registry.ts';
 
 /** Plain attribute values of a single call; numbers become what the op declares, else ints if they are whole. Undefined: left out. */
@@ -42,11 +43,17 @@ const toAttribute = (name: string, v: unknown, declared: Attribute['type'] | und
 const isValue = (x: unknown): x is Value => x === null || x instanceof Tensor || x instanceof Sequence || x instanceof MapValue;
 
 /** `com.microsoft.Gelu` → its domain and name; `ai.onnx` is the domain without a name. */
-const splitName = (op: string): readonly [domain: string, name: string] => {
+export const splitName = (op: string): readonly [domain: string, name: string] => {
   const dot = op.lastIndexOf('.');
   const domain = dot < 0 ? '' : op.slice(0, dot);
   return [domain === 'ai.onnx' ? '' : domain, op.slice(dot + 1)];
 };
+
+/** Plain attributes as a node has them, typed as the op's record declares. @throws FLAGOS_E_ATTRIBUTE for what can be no attribute. */
+export const attributesOf = (attributes: PlainAttributes, record: OpRecord | undefined): Attributes =>
+  Object.fromEntries(
+    Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, toAttribute(k, v, record?.attrs[k]?.type)] as const])),
+  );
 
 /** The graph of one call: inputs x0, x1, …, outputs y0, y1, …. @throws FLAGOS_E_ATTRIBUTE, FLAGOS_E_USAGE. */
 export const callGraph = (
@@ -59,9 +66,7 @@ export const callGraph = (
   const [domain, name] = splitName(op);
   const record = ops.find(domain, name);
   if (!Number.isInteger(outputs) || outputs < 1) throw new FlagosError('FLAGOS_E_USAGE', `${op} cannot have ${outputs} outputs`);
-  const attrs = Object.fromEntries(
-    Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, toAttribute(k, v, record?.attrs[k]?.type)] as const])),
-  );
+  const attrs = attributesOf(attributes, record);
   const names = inputs.map((x, i) => (x === undefined ? '' : `x${i}`));
   const made = Array.from({ length: outputs }, (_, i) => `y${i}`);
   return {
