@@ -18,8 +18,8 @@ interface TransposeAttrs extends ConvAttrs {
   readonly output_shape: readonly number[] | undefined;
 }
 
-/** One spatial axis. */
-interface Axis {
+/** One spatial axis: `image` is what is read, `output` what is made. */
+export interface TransposedAxis {
   readonly image: number;
   readonly kernel: number;
   readonly stride: number;
@@ -30,7 +30,7 @@ interface Axis {
 }
 
 /** Source: ONNX, ConvTranspose, the equations of its page. Padding that would be negative is none, and the output ends in zeros. */
-const planAxes = (image: readonly number[], kernel: readonly number[], attrs: TransposeAttrs): Axis[] => {
+const planAxes = (image: readonly number[], kernel: readonly number[], attrs: TransposeAttrs): TransposedAxis[] => {
   const n = image.length;
   const dilations = perAxis(attrs.dilations, n, 1, 1, 'dilations');
   const strides = perAxis(attrs.strides, n, 1, 1, 'strides');
@@ -38,7 +38,7 @@ const planAxes = (image: readonly number[], kernel: readonly number[], attrs: Tr
   const wanted = attrs.output_shape && perAxis(attrs.output_shape.slice(-n), n, 0, 1, 'output_shape');
   const same = attrs.auto_pad === 'SAME_UPPER' || attrs.auto_pad === 'SAME_LOWER';
   const pads = attrs.auto_pad === 'NOTSET' && !wanted ? perAxis(attrs.pads, 2 * n, 0, 0, 'pads') : [];
-  return range(n).map((a): Axis => {
+  return range(n).map((a): TransposedAxis => {
     const [stride, dilation] = [strides[a]!, dilations[a]!];
     const full = image[a] === 0 ? 0 : stride * (image[a]! - 1) + extra[a]! + reachOf(kernel[a]!, dilation);
     const axis = { image: image[a]!, kernel: kernel[a]!, stride, dilation };
@@ -54,21 +54,21 @@ const planAxes = (image: readonly number[], kernel: readonly number[], attrs: Tr
 };
 
 /** A point of the image an output reads, where it reads one. */
-interface Tap {
+export interface Tap {
   readonly inside: Expr;
   readonly at: Expr;
   readonly k: Expr;
 }
 
 /** u = q·s + r takes window point k = r + j·s from image point q − j. */
-const phaseTap = ({ image, kernel, stride }: Axis, q: Expr, r: Expr, j: Expr): Tap => {
+export const phaseTap = ({ image, kernel, stride }: TransposedAxis, q: Expr, r: Expr, j: Expr): Tap => {
   const k = add(r, mul(j, stride));
   const exists = kernel % stride === 0 ? constant(true, 'bool') : lt(k, kernel);
   return { inside: and(and(exists, ge(q, j)), lt(q, add(j, image))), at: sub(q, j), k };
 };
 
 /** u takes window point k where u − k·d is a multiple of the stride. */
-const dilatedTap = ({ image, stride, dilation }: Axis, u: Expr, k: Expr): Tap => {
+export const dilatedTap = ({ image, stride, dilation }: TransposedAxis, u: Expr, k: Expr): Tap => {
   const offset = mul(k, dilation);
   const from = sub(u, offset);
   const aligned = stride === 1 ? constant(true, 'bool') : eq(floormod(from, stride), 0);

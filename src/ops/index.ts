@@ -74,6 +74,8 @@ import * as shape from './shape.ts';
 import * as skipNormalize from './skip-normalize.ts';
 import * as softmax from './softmax.ts';
 import * as text from './text.ts';
+import * as tfjsConv from './tfjs/conv.ts';
+import * as tfjsPool from './tfjs/pool.ts';
 import * as topk from './topk.ts';
 import * as unique from './unique.ts';
 
@@ -151,6 +153,8 @@ const families: readonly Readonly<Record<string, unknown>>[] = [
   skipNormalize,
   softmax,
   text,
+  tfjsConv,
+  tfjsPool,
   topk,
   unique,
 ];
