@@ -32,6 +32,8 @@ const example = (inputs: Example['inputs'], attrs: Example['attrs'] = {}, by?: s
 });
 
 const image = [1, 2, 6, 6] as const;
+const lastImage = [1, 6, 6, 2];
+const lastFilter = [3, 3, 2, 3];
 const pool = { kernel_shape: [2, 2] };
 const square = { A: [4, 4], B: [4, 4] };
 const heads = [1, 2, 4, 8] as const;
@@ -276,9 +278,9 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.MatMulIntegerToFloat': example({ ...square, a_scale: [], b_scale: [] }),
   'com.microsoft.MatMulNBits': example({ A: [2, 32], B: [8, 2, 8], scales: [8, 2] }, { K: 32, N: 8, block_size: 16 }),
   'com.microsoft.MultiHeadAttention': example({ query: [1, 4, 8], key: [1, 4, 8], value: [1, 4, 8] }, { num_heads: 2 }),
-  'com.microsoft.NhwcConv': example({ X: [1, 6, 6, 2], W: [3, 2, 3, 3] }),
-  'com.microsoft.NhwcFusedConv': example({ X: [1, 6, 6, 2], W: [3, 2, 3, 3] }),
-  'com.microsoft.NhwcMaxPool': example({ x: [1, 6, 6, 2] }, pool),
+  'com.microsoft.NhwcConv': example({ X: lastImage, W: [3, 2, 3, 3] }),
+  'com.microsoft.NhwcFusedConv': example({ X: lastImage, W: [3, 2, 3, 3] }),
+  'com.microsoft.NhwcMaxPool': example({ x: lastImage }, pool),
   'com.microsoft.QGemm': example({ ...square, ...scale('a_scale', 'a_zero_point', 'b_scale', 'b_zero_point') }),
   'com.microsoft.QLinearAdd': example({ A: [2, 4], B: [2, 4], ...scale('A_scale', 'B_scale', 'C_scale') }),
   'com.microsoft.QLinearAveragePool': example({ X: image, ...scale('x_scale', 'y_scale') }, pool),
@@ -298,4 +300,15 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.SkipLayerNormalization': example({ input: [1, 2, 4], skip: [1, 2, 4], gamma: [4] }),
   'com.microsoft.SkipSimplifiedLayerNormalization': example({ input: [1, 2, 4], skip: [1, 2, 4], gamma: [4] }),
   'com.microsoft.TransposeMatMul': example(square),
+  'tfjs.AvgPool': example({ X: lastImage }, pool),
+  'tfjs.AvgPoolGrad': example({ dY: [1, 5, 5, 2] }, { ...pool, input_shape: lastImage }),
+  'tfjs.Conv': example({ X: lastImage, W: lastFilter }),
+  'tfjs.ConvFilterGrad': example({ X: lastImage, dY: [1, 4, 4, 3] }, { filter_shape: lastFilter }),
+  'tfjs.ConvInputGrad': example({ dY: [1, 4, 4, 3], W: lastFilter }, { input_shape: lastImage }),
+  'tfjs.DepthwiseConv': example({ X: lastImage, W: lastFilter }),
+  'tfjs.DepthwiseFilterGrad': example({ X: lastImage, dY: [1, 4, 4, 6] }, { filter_shape: lastFilter }),
+  'tfjs.DepthwiseInputGrad': example({ dY: [1, 4, 4, 6], W: lastFilter }, { input_shape: lastImage }),
+  'tfjs.MaxPool': example({ X: lastImage }, pool),
+  'tfjs.MaxPoolGrad': example({ dY: [1, 5, 5, 2], X: lastImage }, pool),
+  'tfjs.MaxPoolWithArgmax': example({ X: lastImage }, pool),
 };

@@ -61,16 +61,14 @@ export const gatherFromWindows = (
   term: (n: Expr, extra: readonly Expr[], w: readonly Expr[], k: readonly Expr[], c: Expr) => Expr,
 ): TensorExpr => {
   const { batch, channels, first } = shape;
-  const axes = windows.image.map(
-    (output, a): TransposedAxis => ({
-      image: windows.count[a]!,
-      kernel: windows.kernel[a]!,
-      stride: windows.strides[a]!,
-      dilation: windows.dilations[a]!,
-      begin: windows.begin[a]!,
-      output,
-    }),
-  );
+  const axes = windows.image.map((output, a): TransposedAxis => ({
+    image: windows.count[a]!,
+    kernel: windows.kernel[a]!,
+    stride: windows.strides[a]!,
+    dilation: windows.dilations[a]!,
+    begin: windows.begin[a]!,
+    output,
+  }));
   const total = (n: Expr, c: Expr, counts: readonly number[], tapOf: (a: number, j: Expr) => Tap): Expr =>
     sum([...extents, ...counts], (...i) => {
       const taps = i.slice(extents.length).map((e, a) => tapOf(a, e));
