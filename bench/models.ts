@@ -29,6 +29,7 @@ const policies: Record<string, RuntimeConfig> = {
   default: {},
   cpu: { prefer: ['flagos/cpu'], fallback: 'none' },
   bf16: { prefer: ['impl:flagos/cpu:*.bf16', 'flagos/cpu'], fallback: 'none' },
+  int8: { prefer: ['impl:flagos/cpu:*.int8', 'flagos/cpu'], fallback: 'none' },
 };
 const budgets: Record<string, Row['budget']> = { vendor: { sense: '≤', value: 1.05 } };
 

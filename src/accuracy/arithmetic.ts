@@ -22,6 +22,9 @@ export interface DeclaredArithmetic {
   readonly cap: ModelLevel | undefined;
 }
 
+/** Inputs used as bytes are a step of 1/127 of the largest of their row or column, rounded to nearest: 2⁻⁸ of the largest, which is about twice the usual one. */
+const QUANTIZED = 2 ** -7;
+
 /** Types of 8 bits and less hold values, nobody calculates in them. */
 const computes = (dtype: DType): boolean => isFloat(dtype) && roundoffOf(dtype) <= 2 ** -8;
 
@@ -35,7 +38,7 @@ export const declaredArithmetic = ({ inputs, accumulate, notes }: Numerics, dtyp
   const acc: DType = accumulate === 'same' ? own : accumulate === 'exact' ? 'float64' : accumulate;
   const precision = precisionOf(acc) ?? precisionOf('float64')!;
   const inputRoundoff = (dtype: DType): number => {
-    const u = inputs === 'same' ? 0 : roundoffOf(inputs);
+    const u = inputs === 'same' ? 0 : inputs === 'int8' ? QUANTIZED : roundoffOf(inputs);
     return u > roundoffOf(dtype) ? u : 0;
   };
   const flushes = notes.includes('flush-denormals');

@@ -14,6 +14,7 @@ import { renderJs } from '../render/js.ts';
 import type { InputTensor, TensorExpr } from '../tensor-expr.ts';
 import { channelsLast } from './layout.ts';
 import { scheduleContractions } from './schedule.ts';
+import type { Surroundings } from './plan.ts';
 import type { Target } from './types.ts';
 
 type Koffi = (typeof KoffiModule)['default'];
@@ -28,7 +29,12 @@ export interface Compiled {
 }
 
 export interface Compiler {
-  compile(inputs: readonly InputTensor[], outputs: readonly TensorExpr[], target?: Partial<Target>, precision?: 'fp32' | 'bf16'): Compiled;
+  compile(
+    inputs: readonly InputTensor[],
+    outputs: readonly TensorExpr[],
+    target?: Partial<Target>,
+    precision?: Surroundings['precision'],
+  ): Compiled;
   /** What of bfloat16 this processor has. */
   readonly bf16: readonly ('dot' | 'amx')[];
   /** What of small integers it has. */

@@ -7,21 +7,12 @@
 import { advance, splitIndex } from './axes.ts';
 import { AMX_ROWS } from './amx.ts';
 import { runOf, type Arithmetic } from './arithmetic.ts';
+import { aroundBytes, byteKernels, FOURS, multiplyBytes, rowBytes, stepsOf } from './byte-kernels.ts';
 import type { ByteFactor } from './bytes.ts';
 import { localsOf } from './factor.ts';
 import type { Plan } from './plan.ts';
 import { sizeOfAxes, type Axis, type StageWriter, type Target, type Tile } from './types.ts';
 
-/** Steps of the reduction one instruction takes, and steps of a tile. */
-const FOURS = 4;
-const STEPS = 64;
-/** Bytes between packed rows beyond their length, so that they do not meet in few sets of the nearest cache. */
-const APART = 64;
-const AHEAD = 16;
-
-/** Steps are padded with zeros to whole tiles. */
-const stepsOf = (p: Plan): number => Math.ceil(sizeOfAxes(p.reduce) / STEPS) * STEPS;
-const rowBytes = (p: Plan): number => stepsOf(p) + APART;
 /** A tile of rows: packed rows, then each one's sum and zero point. */
 const rowsBytes = (p: Plan): number => p.tile.rows * (rowBytes(p) + 8);
 const list = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => f(i));
@@ -96,51 +87,6 @@ static void bytes_correct(int32_t* restrict t, i64 rows, i64 vectors, const int3
 }`,
 ];
 
-const amxKernel = ({ columns }: Tile): string => `/* Tiles 0, 1: sums; 2: rows; 3, 4: columns. */
-static void amx_bytes_begin(void) {
-  struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } config __attribute__((aligned(64)));
-  memset(&config, 0, sizeof config);
-  config.palette = 1;
-  for (int i = 0; i < 5; i++) { config.bytes[i] = 64; config.rows[i] = ${AMX_ROWS}; }
-  /* GCC takes the instruction to read eight of the bytes only. */
-  __asm__ volatile("" : : "r"(&config) : "memory");
-  _tile_loadconfig(&config);
-}
-static void amx_bytes(const uint8_t* a, i64 as, i64 n, const uint8_t* b, i64 vectors, int32_t* t) {
-  _tile_zero(0); _tile_zero(1);
-  if (vectors == 1) for (; n > 0; n--, a += ${STEPS}, b += ${STEPS * columns}) {
-    _tile_loadd(2, a, as); _tile_loadd(3, b, ${columns * FOURS}); _tile_dpbusd(0, 2, 3);
-  } else for (; n > 0; n--, a += ${STEPS}, b += ${STEPS * columns}) {
-    _tile_loadd(2, a, as); _tile_loadd(3, b, ${columns * FOURS}); _tile_dpbusd(0, 2, 3);
-    _tile_loadd(4, b + 64, ${columns * FOURS}); _tile_dpbusd(1, 2, 4);
-  }
-  _tile_stored(0, t, vectors * 64);
-  if (vectors > 1) _tile_stored(1, t + 16, vectors * 64);
-}`;
-
-const dotKernel = (tile: Tile, rows: number, vectors: number): string => {
-  const row = tile.columns * FOURS;
-  return `static void mkb_${rows}x${vectors}(const uint8_t* restrict a, i64 as, i64 n, const uint8_t* restrict b, int32_t* restrict t) {
-  __m512i ${list(rows, (i) => list(vectors, (j) => `s${i}_${j} = _mm512_setzero_si512()`).join(', ')).join(', ')};
-  ${list(rows, (i) => `const int32_t* a${i} = (const int32_t*)(a + ${i} * as);`).join(' ')}
-  for (i64 q = 0; q < n; q++, b += ${row}) {
-    ${list(vectors, (j) => `__builtin_prefetch(b + ${AHEAD * row + j * 64});`).join(' ')}
-    ${list(vectors, (j) => `const __m512i b${j} = _mm512_loadu_si512(b + ${j * 64});`).join(' ')}
-    ${list(rows, (i) => `{ const __m512i x = _mm512_set1_epi32(a${i}[q]); ${list(vectors, (j) => `s${i}_${j} = _mm512_dpbusd_epi32(s${i}_${j}, x, b${j});`).join(' ')} }`).join('\n    ')}
-  }
-  ${list(rows, (i) => list(vectors, (j) => `_mm512_storeu_si512(t + ${(i * vectors + j) * tile.lanes}, s${i}_${j});`).join(' ')).join(' ')}
-}`;
-};
-
-const dotKernels = (tile: Tile): readonly string[] => {
-  const sizes = list(tile.vectors, (v) => list(tile.rows, (r) => [r + 1, v + 1] as const));
-  const names = sizes.map((row) => `{${row.map(([r, v]) => `mkb_${r}x${v}`).join(', ')}}`).join(', ');
-  return [
-    ...sizes.flat().map(([r, v]) => dotKernel(tile, r, v)),
-    `static void (*const mkb[${tile.vectors}][${tile.rows}])(const uint8_t*, i64, i64, const uint8_t*, int32_t*) = {${names}};`,
-  ];
-};
-
 /** Turning the highest bit over moves a byte by 128, and its zero point with it. */
 const flipOf = (f: ByteFactor, side: 'rows' | 'columns'): number => (f.signed === (side === 'rows') ? 128 : 0);
 const zeroText = (w: StageWriter, f: ByteFactor, side: 'rows' | 'columns'): string => {
@@ -177,7 +123,7 @@ const writeZeros = (
 const asByte = (w: StageWriter, f: ByteFactor): string => (f.zero ? `(uint8_t)(${w.expr(f.zero)})` : '0');
 
 export const int8Arithmetic = (kind: 'dot' | 'amx'): Arithmetic => ({
-  helpers: (tile) => [...packers(tile), ...(kind === 'amx' ? [amxKernel(tile)] : dotKernels(tile))],
+  helpers: (tile) => [...packers(tile), ...byteKernels(kind, tile)],
   packedType: () => 'uint8_t',
   panelBytes: (p) => stepsOf(p) * p.tile.columns + 8 * p.tile.columns,
   fill: (w, p) => ({ rows: asByte(w, p.bytes!.rows), columns: asByte(w, p.bytes!.columns) }),
@@ -210,14 +156,11 @@ export const int8Arithmetic = (kind: 'dot' | 'amx'): Arithmetic => ({
     w.push(`${pad}}`);
     if (needsCorrection(p)) writeZeros(w, f, 'rows', { axes: p.rows, from: 'm0', count: at.rows, to: `(rs + ${p.tile.rows})` }, pad);
   },
-  ...(kind === 'amx' ? { begin: '  amx_bytes_begin();', end: '  _tile_release();' } : {}),
+  ...aroundBytes(kind),
   multiply: (w, p, at) => {
     const [row, tile, padded] = [rowBytes(p), rowsBytes(p), stepsOf(p)].map((x) => w.param(x));
     const rows = `narrow + ${at.tile} * ${tile}`;
-    const call =
-      kind === 'amx'
-        ? `amx_bytes(${rows}, ${row}, ${w.param(stepsOf(p) / STEPS)}, ${at.panel}, ${at.vectors}, ${at.results});`
-        : `mkb[${at.vectors} - 1][${at.rows} - 1](${rows}, ${row}, ${w.param(stepsOf(p) / FOURS)}, ${at.panel}, ${at.results});`;
+    const call = multiplyBytes(kind, w, { ...at, row: row!, from: rows, steps: stepsOf(p) });
     if (!needsCorrection(p)) return call;
     const rs = `(const int32_t*)(${rows} + ${p.tile.rows} * ${row})`;
     const cs = `(const int32_t*)(${at.panel} + ${padded} * ${p.tile.columns})`;

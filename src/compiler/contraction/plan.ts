@@ -65,7 +65,7 @@ export interface Surroundings {
   /** C type of a buffer's elements in memory. */
   readonly storage: (b: Buffer) => string;
   /** In what contractions multiply where they can; default float32 for sums in float32. */
-  readonly precision?: 'fp32' | 'bf16';
+  readonly precision?: 'fp32' | 'bf16' | 'int8';
 }
 
 const finishOf = (c: Contraction, rows: readonly Axis[], columns: readonly Axis[]): Finish => {

@@ -18,6 +18,7 @@ import { byteTile, int8Arithmetic } from './int8.ts';
 import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { panelBytes, panelsOf } from './panels.ts';
+import { canBeQuantized, quantizedArithmetic } from './quantized.ts';
 import { sliceNests } from './slices.ts';
 import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
@@ -39,7 +40,8 @@ class Scheduling {
   }
 
   get #usesAmx(): boolean {
-    return this.#around.precision === 'bf16' && this.#around.target.bf16 === 'amx';
+    const { precision, target } = this.#around;
+    return (precision === 'bf16' && target.bf16 === 'amx') || (precision === 'int8' && target.int8 === 'amx');
   }
 
   #elements(dtype: DType, size: number, kept: boolean): Buffer {
@@ -119,6 +121,7 @@ class Scheduling {
     const { precision, target } = this.#around;
     if (plan.bytes && target.int8) return int8Arithmetic(target.int8);
     if (target.int8 && canBeInt16(plan)) return int16Arithmetic;
+    if (precision === 'int8' && target.int8 && canBeQuantized(plan)) return quantizedArithmetic(target.int8);
     if (precision !== 'bf16' || !canBeBf16(plan)) return plainArithmetic;
     return target.bf16 === 'amx' ? amxArithmetic : bf16Arithmetic;
   }

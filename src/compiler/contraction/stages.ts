@@ -148,7 +148,9 @@ export const multiplyStage = (p: Plan, packed: Buffer | undefined, scratch: Buff
   const space = scratchOf(p, arithmetic);
   const [m, steps, tiles, panels, runs] = [sizeOfAxes(p.rows), sizeOfAxes(p.reduce), tilesOf(p), panelsOf(p), runCount(p)];
   const packedType = packed ? arithmetic.packedType(tile) : T;
-  const size = packed ? arithmetic.panelBytes(p) / (packedType === T ? tile.bytes : 2) : steps * tile.columns;
+  const size = packed
+    ? arithmetic.panelBytes(p) / (packedType === T ? tile.bytes : packedType === 'uint8_t' ? 1 : 2)
+    : steps * tile.columns;
   const count = sizeOfAxes(p.batch) * jobs.rowParts * jobs.columnParts;
   const write = (w: StageWriter): void => {
     const [SIZE, TILES, PANELS, RP, CP, RUNS] = [size, tiles, panels, jobs.rowParts, jobs.columnParts, runs].map((x) => w.param(x));

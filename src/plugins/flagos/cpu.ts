@@ -23,6 +23,9 @@ const bfloat16: Variant = {
   numerics: { inputs: 'bfloat16', accumulate: 'float32', notes: ['reassociated', 'flush-denormals'] },
 };
 
+/** Contractions multiply bytes, scaled row by row and column by column; everything else as ever, see above. */
+const int8: Variant = { name: 'int8', numerics: { inputs: 'int8', accumulate: 'float32', notes: ['approximate'] } };
+
 export class CpuSession implements ChipSession {
   readonly regions = 'connected';
   readonly dynamicShapes = true;
@@ -61,7 +64,9 @@ export class CpuSession implements ChipSession {
     if (isHostRegion(this.#ops, region)) return [hostVariant];
     // What must be checked before it runs has to be at hand then, not inside a fused region.
     const alone = contentCheck(this.#ops, region) !== undefined;
-    const offered = this.#toolchain.target.bf16 && holdsFloat32(region) ? [float32, bfloat16] : [float32];
+    const { target } = this.#toolchain;
+    const narrow = holdsFloat32(region) ? [...(target.bf16 ? [bfloat16] : []), ...(target.int8 ? [int8] : [])] : [];
+    const offered = [float32, ...narrow];
     return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
 
@@ -70,7 +75,7 @@ export class CpuSession implements ChipSession {
     if (raw) return this.#prepareRaw(raw, region, watch);
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
-    const precision = variant === bfloat16.name ? 'bf16' : 'fp32';
+    const precision = variant === bfloat16.name ? 'bf16' : variant === int8.name ? 'int8' : 'fp32';
     const around = { target: this.#toolchain.target, storage: storageType, precision } as const;
     const program = lower(
       inputs.map((i) => i.tensor),
