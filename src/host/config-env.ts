@@ -30,6 +30,23 @@ const perOp = (text: string): Record<string, string[]> => {
   return Object.fromEntries(orders);
 };
 
+const orOff = (text: string): string | false => (text === 'off' ? false : text);
+
+/** `off`, or `project=.flagos;machine=off;shared=postgres://…`. */
+const tables = (text: string): Record<string, unknown> => {
+  if (text === 'off') return { project: false, machine: false, shared: false };
+  return Object.fromEntries(
+    words(text, /;/).map((entry) => {
+      const at = entry.indexOf('=');
+      if (at < 1)
+        throw new FlagosError('FLAGOS_E_CONFIG', `FLAGOS_TABLES: '${entry}' is not a table and its place`, {
+          hint: 'write it like project=.flagos;machine=off, or off',
+        });
+      return [entry.slice(0, at).trim(), orOff(entry.slice(at + 1).trim())];
+    }),
+  );
+};
+
 /** What is not a number stays text, so that the message can show it. */
 const count = (text: string): string | number => (/^\d+$/.test(text) ? Number(text) : text);
 
@@ -41,6 +58,9 @@ const variables = {
   FLAGOS_FALLBACK: { key: 'fallback', read: (text: string) => text },
   FLAGOS_ON_FAILURE: { key: 'onFailure', read: (text: string) => text },
   FLAGOS_PLUGINS: { key: 'plugins', read: (text: string) => words(text, delimiter === ';' ? /[,;]/ : /[,:]/) },
+  FLAGOS_TABLES: { key: 'tables', read: tables },
+  FLAGOS_LOCK: { key: 'lock', read: orOff },
+  FLAGOS_ON_MISMATCH: { key: 'onMismatch', read: (text: string) => text },
   FLAGOS_THREADS: { key: 'threads', read: count },
   FLAGOS_LOG: { key: 'log', read: (text: string) => text },
 } as const;

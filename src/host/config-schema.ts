@@ -21,6 +21,12 @@ const mostThreads = 1024;
 const isThreads = (value: unknown): boolean =>
   value === 'auto' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= mostThreads);
 
+/** A path, or false for none. */
+const place = z.custom<string | false>((v) => v === false || (typeof v === 'string' && v !== ''), { error: 'must be a path, or false' });
+const address = z.custom<string | false>((v) => v === false || (typeof v === 'string' && /^postgres(ql)?:\/\//.test(v)), {
+  error: 'must be an address like postgres://user@host/database, or false',
+});
+
 const layerSchema = z.strictObject({
   ...policyShape,
   plugins: z.optional(
@@ -29,6 +35,9 @@ const layerSchema = z.strictObject({
     ),
   ),
   discover: z.optional(z.boolean()),
+  tables: z.optional(z.strictObject({ project: z.optional(place), machine: z.optional(place), shared: z.optional(address) })),
+  lock: z.optional(place),
+  onMismatch: z.optional(z.enum(['error', 'warn', 'retune'])),
   threads: z.optional(z.custom<number | 'auto'>(isThreads, { error: `must be 'auto' or a whole number from 1 to ${mostThreads}` })),
   log: z.optional(z.enum(logLevels)),
   logger: z.optional(z.custom<Logger>(isLogger, { error: 'must be an object with a method log(level, message, fields)' })),
@@ -37,7 +46,8 @@ const layerSchema = z.strictObject({
 /**
  * What one layer may say (the argument of `createRuntime`, a configuration file); everything is
  * optional. Beside the fields of a policy: `plugins` (names, paths or definitions), `discover`
- * (whether dependencies are searched for plugins), `threads`, `log` (level), `logger` (in place of
+ * (whether dependencies are searched for plugins), `tables` (where evidence is kept), `lock` (a lock
+ * file) and `onMismatch` (what happens where it does not fit), `threads`, `log` (level), `logger` (in place of
  * lines on stderr).
  */
 export type ConfigLayer = z.infer<typeof layerSchema>;
@@ -80,6 +90,8 @@ const didYouMean = (word: unknown, known: readonly string[]): string | undefined
 const knownKeys: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(layerSchema.shape),
   accuracy: Object.keys(policyShape.accuracy._zod.def.innerType.shape),
+  'accuracy.budget': ['bytes', 'ms'],
+  tables: ['project', 'machine', 'shared'],
 };
 
 const faultsOf = (issue: z.core.$ZodIssue, raw: unknown): Fault[] => {

@@ -34,6 +34,9 @@ describe('loadConfig', () => {
         policy: { ...defaultPolicy, allowVendors: undefined },
         plugins: [],
         discover: true,
+        tables: { project: join(root, '.flagos'), machine: undefined, shared: false },
+        lock: undefined,
+        onMismatch: 'error',
         threads: 'auto',
         log: 'warn',
         logger: undefined,
@@ -41,6 +44,7 @@ describe('loadConfig', () => {
       provenance: new Map(),
       file: undefined,
       warnings: [],
+      policyOver: expect.any(Function),
     });
   });
 
@@ -108,6 +112,25 @@ describe('loadConfig', () => {
       log: 'debug',
       threads: 'auto',
     });
+  });
+
+  it('knows where tables and the lock are, relative to the layer that says so', async () => {
+    write('flagos.config.json', { tables: { machine: 'cache', shared: 'postgres://x/y' }, lock: 'flagos.lock.json', onMismatch: 'warn' });
+    mkdirSync(join(root, 'app2'));
+    const at = { cwd: join(root, 'app2') };
+    const tables = { project: join(root, '.flagos'), machine: join(root, 'cache'), shared: 'postgres://x/y' };
+    expect((await load(at)).config).toMatchObject({ tables, lock: join(root, 'flagos.lock.json'), onMismatch: 'warn' });
+    const env = { FLAGOS_TABLES: 'project=mine; shared=off', FLAGOS_LOCK: 'off', FLAGOS_ON_MISMATCH: 'retune' };
+    const byEnv = { tables: { ...tables, project: join(root, 'app2/mine'), shared: false }, lock: undefined, onMismatch: 'retune' };
+    expect((await load({ ...at, env })).config).toMatchObject(byEnv);
+    expect((await load({ ...at, env: { FLAGOS_TABLES: 'off' } })).config.tables).toEqual({ project: false, machine: false, shared: false });
+    expect((await fault({ argument: { tables: { shared: 'mysql://x' } } })).reason).toContain('must be an address like postgres://');
+    expect((await fault({ env: { FLAGOS_TABLES: 'elsewhere' } })).reason).toContain("FLAGOS_TABLES: 'elsewhere' is not a table");
+  });
+
+  it('puts what plugins ask for under everything a user says', async () => {
+    const { policyOver } = await load({ argument: { prefer: ['reference'] } });
+    expect(policyOver([{ prefer: ['vendor'], fallback: 'none' }])).toMatchObject({ prefer: ['reference'], fallback: 'none' });
   });
 
   it('gathers plugins of all layers, each with its source and the folder it is relative to', async () => {
@@ -211,12 +234,12 @@ describe('loadConfig', () => {
     [{ env: { FLAGOS_LOG: 'verbose' } }, "FLAGOS_LOG: log is 'verbose'; allowed are 'debug', 'info', 'warn', 'error', 'silent'", undefined],
     [
       byArgument({ perfer: ['flagos'] }),
-      'argument of createRuntime: perfer is no setting; known are prefer, allowVendors, denyVendors, perOp, fallback, onFailure, accuracy, plugins, discover, threads, log, logger',
+      'argument of createRuntime: perfer is no setting; known are prefer, allowVendors, denyVendors, perOp, fallback, onFailure, accuracy, plugins, discover, tables, lock, onMismatch, threads, log, logger',
       "did you mean 'prefer'?",
     ],
     [
       byArgument({ accuracy: { minimum: 'tight' } }),
-      'argument of createRuntime: accuracy.minimum is no setting; known are min, unknown',
+      'argument of createRuntime: accuracy.minimum is no setting; known are min, unknown, perOp, budget',
       undefined,
     ],
     [

@@ -4,13 +4,18 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Container } from 'inversify';
+import { wrapError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import type { Value } from '../core/tensor.ts';
 import { registerBackend, type BackendParts } from '../frameworks/onnxruntime/backend.ts';
 import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
 import { opSet } from '../ops/index.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import { builtInPlugins } from '../plugins/builtin.ts';
+import type { PolicyOverride } from '../opmanager/policy.ts';
 import { createContainer } from '../plugins/container.ts';
+import { POLICY_SOURCE, TABLE_STORE, type PolicySource, type TableSource } from '../plugins/contract.ts';
 import { loadPlugins } from '../plugins/load.ts';
 import { ProviderRegistry } from '../plugins/registry.ts';
 import type { FlagosModel } from '../runtime/model.ts';
@@ -20,6 +25,7 @@ import { checkLayer } from './config-schema.ts';
 import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
 import { discoverPlugins } from './discovery.ts';
 import { createHost } from './host.ts';
+import { openTables } from './tables/open.ts';
 import { probeToolchain } from './native/toolchain.ts';
 
 /** The reader is loaded when the first model is: a program that never loads one need not pay for it. */
@@ -72,6 +78,21 @@ export class Flagos {
   }
 }
 
+/** What plugins ask for. A policy that is not one is left out, with a warning: it must not keep a program from starting. */
+const policiesOf = async (container: Container, logger: Logger): Promise<PolicyOverride[]> => {
+  const sources = container.isBound(POLICY_SOURCE) ? container.getAll<PolicySource>(POLICY_SOURCE) : [];
+  const found: PolicyOverride[] = [];
+  for (const source of sources) {
+    try {
+      found.push(checkLayer(await source.policy(), () => `the policy of ${source.name}`));
+    } catch (thrown) {
+      const error = wrapError('FLAGOS_E_CONFIG', thrown);
+      logger.log('warn', `the policy of ${source.name} is left out`, { reason: error.reason });
+    }
+  }
+  return found;
+};
+
 /** Configuration of a runtime: the strongest layer, over environment, file and defaults. */
 export type RuntimeConfig = ConfigLayer & Pick<ConfigOptions, 'cwd' | 'env' | 'file' | 'argumentName'>;
 
@@ -83,6 +104,7 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
   for (const warning of settings.warnings) host.logger.log('warn', warning);
   const registry = new ProviderRegistry();
   const candidates = discoverPlugins({ cwd, requests: settings.config.plugins, dependencies: settings.config.discover });
+  const container = createContainer(host);
   await loadPlugins(
     [
       ...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }, () => registry.rawKernels()),
@@ -90,10 +112,16 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
     ],
     {
       registry,
-      container: createContainer(host),
+      container,
     },
   );
-  return new Flagos(await Runtime.open({ registry, ops: opSet, policy: settings.config.policy, host }), settings);
+  const policy = settings.policyOver(await policiesOf(container, host.logger));
+  const tables = await openTables(settings.config.tables, {
+    env: host.env,
+    logger: host.logger,
+    sources: container.isBound(TABLE_STORE) ? container.getAll<TableSource>(TABLE_STORE) : [],
+  });
+  return new Flagos(await Runtime.open({ registry, ops: opSet, policy, host, tables }), settings);
 };
 
 /** What the onnxruntime adapter needs of Node. */

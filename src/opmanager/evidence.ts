@@ -29,6 +29,8 @@ export interface PerformanceEvidence {
   readonly madUs?: number;
   /** Microseconds until the kernel was ready the first time. */
   readonly coldUs?: number;
+  /** ISO 8601: when a tuner last settled on this kernel for the signature; absent: never. */
+  readonly chosenAt?: string;
   /** What was measured: these very shapes, or others of about their size. */
   readonly basis?: 'exact' | 'bucket';
   /** ISO 8601: the newest measurement. */
@@ -43,6 +45,8 @@ export interface EvidenceSnapshot {
   readonly version?: number;
   accuracy(kernel: string, signature: string): AccuracyEvidence;
   performance(kernel: string, signature: string): PerformanceEvidence;
+  /** Kernels whose time was measured for a signature; absent: this snapshot has no such list. */
+  kernels?(signature: string): readonly string[];
 }
 
 const unknownAccuracy: AccuracyEvidence = { level: 'unknown' };

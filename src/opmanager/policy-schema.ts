@@ -31,6 +31,13 @@ export const policyShape = {
     z.strictObject({
       min: z.optional(z.enum(requiredLevels)),
       unknown: z.optional(z.enum(['probe', 'deny', 'trust'])),
+      perOp: z.optional(z.record(z.string(), z.enum(requiredLevels))),
+      budget: z.optional(
+        z.strictObject({
+          bytes: z.optional(z.number().check(z.nonnegative())),
+          ms: z.optional(z.number().check(z.nonnegative())),
+        }),
+      ),
     }),
   ),
 };

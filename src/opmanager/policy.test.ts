@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   defaultPolicy,
+  levelFor,
   mergePolicies,
   parseToken,
   tierOf,
@@ -120,6 +121,15 @@ describe('tierOf', () => {
   });
 });
 
+describe('levelFor', () => {
+  it('is that of the op, of the longest pattern, or the least of all', () => {
+    const policy = mergePolicies(defaultPolicy, {
+      accuracy: { min: 'tight', perOp: { 'Re*': 'standard', 'Reduce*': 'loose', Relu: 'bitwise' } },
+    });
+    expect(['Relu', 'ReduceSum', 'Reshape', 'Conv'].map((op) => levelFor(op, policy))).toEqual(['bitwise', 'loose', 'standard', 'tight']);
+  });
+});
+
 describe('mergePolicies', () => {
   it('replaces lists, merges ops and fields, leaves what is absent', () => {
     const base = mergePolicies(defaultPolicy, {
@@ -131,7 +141,7 @@ describe('mergePolicies', () => {
     const merged = mergePolicies(
       base,
       { denyVendors: ['b'] },
-      { perOp: { Conv: ['reference'] }, accuracy: { unknown: 'deny' }, prefer: undefined },
+      { perOp: { Conv: ['reference'] }, accuracy: { unknown: 'deny', perOp: { Gelu: 'loose' }, budget: { ms: 5 } }, prefer: undefined },
     );
     expect(merged).toEqual({
       prefer: ['flagos'],
@@ -140,7 +150,7 @@ describe('mergePolicies', () => {
       allowVendors: undefined,
       fallback: 'any',
       onFailure: 'next',
-      accuracy: { min: 'tight', unknown: 'deny' },
+      accuracy: { min: 'tight', unknown: 'deny', perOp: { Gelu: 'loose' }, budget: { bytes: 4_194_304, ms: 5 } },
     });
     expect(base.perOp['Conv']).toEqual(['vendor']);
   });

@@ -42,11 +42,22 @@ export interface AccuracyPolicy {
   readonly min: (typeof requiredLevels)[number];
   /** Kernels without evidence: check them on the first real input, refuse them, or use them. */
   readonly unknown: 'probe' | 'deny' | 'trust';
+  /** Levels for ops by name or pattern, in place of `min`. */
+  readonly perOp: Readonly<Record<string, AccuracyPolicy['min']>>;
+  /** What checks on real inputs may cost; what is beyond it is used unchecked, and stays unknown. */
+  readonly budget: ProbeBudget;
+}
+
+export interface ProbeBudget {
+  /** Largest check: bytes of inputs, constants and outputs. */
+  readonly bytes: number;
+  /** Time all checks of a runtime may take together, in milliseconds. */
+  readonly ms: number;
 }
 
 /** Changes to a policy; what is absent stays. */
 export interface PolicyOverride extends Partial<Omit<Policy, 'accuracy'>> {
-  readonly accuracy?: Partial<AccuracyPolicy>;
+  readonly accuracy?: Partial<Omit<AccuracyPolicy, 'budget'>> & { readonly budget?: Partial<ProbeBudget> | undefined };
 }
 
 export const defaultPolicy: Policy = {
@@ -55,7 +66,7 @@ export const defaultPolicy: Policy = {
   perOp: {},
   fallback: 'any',
   onFailure: 'next',
-  accuracy: { min: 'standard', unknown: 'trust' },
+  accuracy: { min: 'standard', unknown: 'trust', perOp: {}, budget: { bytes: 2 ** 22, ms: 2000 } },
 };
 
 /** What a token is matched against. */
@@ -143,15 +154,21 @@ export const vendorAllowed = (candidate: Pick<PolicyCandidate, 'provider' | 'kin
   candidate.kind !== 'vendor' ||
   (!policy.denyVendors.includes(candidate.provider) && (policy.allowVendors?.includes(candidate.provider) ?? true));
 
-/** The order for an op: its own entry, else that of the most specific pattern, else `prefer`. */
-export const orderFor = (op: string, policy: Policy): readonly Token[] => {
-  if (Object.hasOwn(policy.perOp, op)) return policy.perOp[op]!;
+/** What a table by op says of one: its own entry, else that of the most specific pattern. */
+const entryFor = <T>(op: string, perOp: Readonly<Record<string, T>>): T | undefined => {
+  if (Object.hasOwn(perOp, op)) return perOp[op];
   let best: string | undefined;
-  for (const pattern of Object.keys(policy.perOp)) {
+  for (const pattern of Object.keys(perOp)) {
     if (globMatches(pattern, op) && (best === undefined || pattern.length > best.length)) best = pattern;
   }
-  return best === undefined ? policy.prefer : policy.perOp[best]!;
+  return best === undefined ? undefined : perOp[best];
 };
+
+/** The order for an op: its own entry, else that of the most specific pattern, else `prefer`. */
+export const orderFor = (op: string, policy: Policy): readonly Token[] => entryFor(op, policy.perOp) ?? policy.prefer;
+
+/** The least accuracy a kernel of an op must show. */
+export const levelFor = (op: string, { accuracy }: Policy): AccuracyPolicy['min'] => entryFor(op, accuracy.perOp) ?? accuracy.min;
 
 /**
  * The tier of a candidate for an op, 0 first; undefined if policy does not let it run the op.
@@ -166,6 +183,13 @@ export const tierOf = (candidate: PolicyCandidate, op: string, policy: Policy): 
   return order.length + (candidate.kind === 'reference' ? 1 : 0);
 };
 
+const mergeAccuracy = (base: AccuracyPolicy, over: NonNullable<PolicyOverride['accuracy']>): AccuracyPolicy => ({
+  min: over.min ?? base.min,
+  unknown: over.unknown ?? base.unknown,
+  perOp: { ...base.perOp, ...over.perOp },
+  budget: { bytes: over.budget?.bytes ?? base.budget.bytes, ms: over.budget?.ms ?? base.budget.ms },
+});
+
 /** Scoped overrides, later ones win: lists as a whole, `perOp` op by op, `accuracy` field by field. */
 export const mergePolicies = (base: Policy, ...overrides: readonly PolicyOverride[]): Policy =>
   overrides.reduce<Policy>(
@@ -176,7 +200,7 @@ export const mergePolicies = (base: Policy, ...overrides: readonly PolicyOverrid
       perOp: { ...policy.perOp, ...over.perOp },
       fallback: over.fallback ?? policy.fallback,
       onFailure: over.onFailure ?? policy.onFailure,
-      accuracy: { min: over.accuracy?.min ?? policy.accuracy.min, unknown: over.accuracy?.unknown ?? policy.accuracy.unknown },
+      accuracy: mergeAccuracy(policy.accuracy, over.accuracy ?? {}),
     }),
     base,
   );

@@ -3,7 +3,7 @@
  * through the same stages: policy → what the chip supports → quarantine → accuracy gate → expected
  * cost. Nothing here measures, loads or remembers.
  */
-import { namesKernel, tierOf, type Policy } from './policy.ts';
+import { levelFor, namesKernel, tierOf, type Policy } from './policy.ts';
 import { satisfies, type EvidenceSnapshot } from './evidence.ts';
 import type { Candidate, Verdict } from './decision.ts';
 import type { ReasonCode } from '../plugins/contract.ts';
@@ -52,8 +52,8 @@ export const judge = (
         );
       if (policy.accuracy.unknown === 'deny')
         return rejected('ACC_UNKNOWN', 'its accuracy was never measured and policy asks for evidence');
-    } else if (!satisfies(accuracy.level, policy.accuracy.min)) {
-      return rejected('ACC_FAIL', `measured ${accuracy.level}, policy asks for ${policy.accuracy.min}`);
+    } else if (!satisfies(accuracy.level, levelFor(op, policy))) {
+      return rejected('ACC_FAIL', `measured ${accuracy.level}, policy asks for ${levelFor(op, policy)}`);
     }
   }
   if (instantOnly && !candidate.instant) return rejected('COMPILING', 'it has to be compiled first; nobody waits for that');

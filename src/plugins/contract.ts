@@ -48,6 +48,10 @@ export interface Host {
   readonly logger: Logger;
   /** Threads a kernel may use; at least 1. */
   readonly threads: number;
+  /** Processor and system, for what was measured to be worth nothing on another: absent where nothing is known. */
+  readonly machine?: string;
+  /** Its name, for people. */
+  readonly name?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -191,6 +195,25 @@ export interface KernelProvider {
   open(chip: Chip, host: Host): ChipSession | Promise<ChipSession>;
 }
 
+/** A table of a plugin's. What is no row of a table (docs/evidence.md) is not read. */
+export interface TableSource {
+  /** For messages. */
+  readonly name: string;
+  /** Whether its rows were measured by machines that share it, so that they count like this machine's own; else they are what the plugin ships: priors. */
+  readonly shared?: boolean;
+  read(): readonly object[] | Promise<readonly object[]>;
+  /** Keeps rows; one whose id is there is the same row. Needed where it is shared. */
+  append?(rows: readonly object[]): void | Promise<void>;
+  close?(): void | Promise<void>;
+}
+
+/** A plugin's policy: the fields of a configuration that say who runs what (docs/cli.md). */
+export interface PolicySource {
+  /** For messages. */
+  readonly name: string;
+  policy(): object | Promise<object>;
+}
+
 export const defaultVariant: Variant = { name: 'default', numerics: { inputs: 'same', accumulate: 'same', notes: ['reassociated'] } };
 
 /** The `flagos` field of a plugin's package.json: readable without running any of its code. */
@@ -206,5 +229,9 @@ export interface PluginManifest {
 export const KERNEL_PROVIDER: unique symbol = Symbol.for('flagos/kernel-provider');
 /** A kernel written by hand for an op on a chip of this library: an {@link OpRawKernel}. */
 export const RAW_KERNEL: unique symbol = Symbol.for('flagos/raw-kernel');
+/** Rows of evidence a plugin brings, or a place where rows are kept: a {@link TableSource}. */
+export const TABLE_STORE: unique symbol = Symbol.for('flagos/table-store');
+/** A policy a plugin asks for, over the defaults and under everything a user says: a {@link PolicySource}. */
+export const POLICY_SOURCE: unique symbol = Symbol.for('flagos/policy-source');
 export const HOST: unique symbol = Symbol.for('flagos/host');
 export const LOGGER: unique symbol = Symbol.for('flagos/logger');

@@ -12,7 +12,7 @@ export interface PluginDefinition {
   /** For messages, where there is no package name. */
   readonly name?: string | undefined;
   /**
-   * Binds the plugin's parts, at least one `KERNEL_PROVIDER` or `RAW_KERNEL`. The container is the plugin's own; it can
+   * Binds the plugin's parts, at least one `KERNEL_PROVIDER`, `RAW_KERNEL`, `TABLE_STORE` or `POLICY_SOURCE`. The container is the plugin's own; it can
    * read `HOST` and `LOGGER` from the one around it. If this throws, rejects, or takes too long,
    * nothing of the plugin is registered.
    */

@@ -2,7 +2,17 @@ import { inject, injectable, type Container } from 'inversify';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../core/log.ts';
 import { createContainer } from './container.ts';
-import { HOST, KERNEL_PROVIDER, type Chip, type ChipSession, type Host, type KernelProvider, type ProbeReport } from './contract.ts';
+import {
+  HOST,
+  KERNEL_PROVIDER,
+  POLICY_SOURCE,
+  TABLE_STORE,
+  type Chip,
+  type ChipSession,
+  type Host,
+  type KernelProvider,
+  type ProbeReport,
+} from './contract.ts';
 import { definePlugin, type PluginDefinition } from './define.ts';
 import { givenPlugin, loadPlugins, type PluginCandidate } from './load.ts';
 import { ProviderRegistry, type PluginReport, type PluginSource } from './registry.ts';
@@ -111,6 +121,41 @@ describe('loadPlugins', () => {
       },
     });
     expect((await one(Promise.resolve({ default: definition }))).providers).toEqual(['late']);
+  });
+
+  it('takes tables and policies, with kernels or without', async () => {
+    const table = { name: 'priors', read: () => [] };
+    const policy = { name: 'wishes', policy: () => ({ prefer: ['vendor'] }) };
+    const report = await one(
+      definePlugin({
+        abi: 1,
+        bind: (c) => {
+          c.bind(TABLE_STORE).toConstantValue(table);
+          c.bind(POLICY_SOURCE).toConstantValue(policy);
+        },
+      }),
+    );
+    expect([report.state, report.providers]).toEqual(['registered', []]);
+    expect([container.getAll(TABLE_STORE), container.getAll(POLICY_SOURCE)]).toEqual([[table], [policy]]);
+  });
+
+  it.each([
+    [TABLE_STORE, {}, 'a table without a name'],
+    [TABLE_STORE, { name: 'x', read: 1 }, 'a table without a method read'],
+    [TABLE_STORE, { name: 'x', shared: true, read: () => [] }, 'a table without a method append'],
+    [POLICY_SOURCE, { name: 'x' }, 'a policy without a method policy'],
+  ])('refuses what is no table or policy, and the kernels that came with it (%#)', async (token, value, said) => {
+    const report = await one(
+      definePlugin({
+        abi: 1,
+        bind: (c) => {
+          c.bind(KERNEL_PROVIDER).toConstantValue(provider('fine'));
+          c.bind(token).toConstantValue(value);
+        },
+      }),
+    );
+    expect(report.error).toMatchObject({ code: 'FLAGOS_E_PLUGIN_PROVIDER', reason: expect.stringContaining(said) });
+    expect([names(), container.isBound(token)]).toEqual([[], false]);
   });
 
   const never = new Promise<void>(() => {});

@@ -9,11 +9,23 @@ import type { Logger } from '../core/log.ts';
 import { checkProvider } from './check-provider.ts';
 import { checkRawKernel, rawKernelId } from './check-raw.ts';
 import { stagingContainer } from './container.ts';
-import { KERNEL_PROVIDER, LOGGER, RAW_KERNEL, type KernelProvider, type OpRawKernel, type PluginManifest } from './contract.ts';
+import {
+  KERNEL_PROVIDER,
+  LOGGER,
+  POLICY_SOURCE,
+  RAW_KERNEL,
+  TABLE_STORE,
+  type KernelProvider,
+  type OpRawKernel,
+  type PluginManifest,
+  type PolicySource,
+  type TableSource,
+} from './contract.ts';
 import { definitionOf, type PluginDefinition } from './define.ts';
 import { parseManifest } from './manifest.ts';
 import { pluginError } from './plugin-error.ts';
 import type { PluginReport, PluginSource, ProviderRegistry } from './registry.ts';
+import { checkPolicySource, checkTableSource } from './sources.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 /** A plugin as discovery found it; none of its code has run. */
@@ -51,6 +63,8 @@ export const givenPlugin = (plugin: string, source: PluginSource, definition: Pl
 interface Brought {
   readonly providers: readonly KernelProvider[];
   readonly kernels: readonly OpRawKernel[];
+  readonly tables: readonly TableSource[];
+  readonly policies: readonly PolicySource[];
 }
 
 const resolveParts = async (candidate: PluginCandidate, manifest: PluginManifest | undefined, container: Container): Promise<Brought> => {
@@ -60,7 +74,10 @@ const resolveParts = async (candidate: PluginCandidate, manifest: PluginManifest
   await definition.bind(staging);
   const bound = async (token: symbol): Promise<unknown[]> => (staging.isCurrentBound(token) ? staging.getAllAsync<unknown>(token) : []);
   const [values, raw] = [await bound(KERNEL_PROVIDER), await bound(RAW_KERNEL)];
-  if (values.length + raw.length === 0) {
+  const tables = (await bound(TABLE_STORE)).map((value) => checkTableSource(plugin, value));
+  const policies = (await bound(POLICY_SOURCE)).map((value) => checkPolicySource(plugin, value));
+  const kernelsToo = values.length + raw.length > 0;
+  if (!kernelsToo && tables.length + policies.length === 0) {
     throw new FlagosError('FLAGOS_E_PLUGIN_PROVIDER', `plugin '${plugin}' binds no KERNEL_PROVIDER`, {
       hint: 'its bind must say container.bind(KERNEL_PROVIDER).toConstantValue(provider)',
       details: { plugin },
@@ -70,7 +87,7 @@ const resolveParts = async (candidate: PluginCandidate, manifest: PluginManifest
   const kernels = raw.map((value) => checkRawKernel(plugin, value));
   // Raw kernels alone are kernels of the provider whose chips they are for.
   const named = providers.length > 0 ? providers.map((p) => p.name) : ['flagos'];
-  if (manifest && !named.includes(manifest.provider)) {
+  if (kernelsToo && manifest && !named.includes(manifest.provider)) {
     throw new FlagosError(
       'FLAGOS_E_PLUGIN_MANIFEST',
       `plugin '${plugin}' says it brings provider '${manifest.provider}', and registers '${named.join("', '")}'`,
@@ -80,7 +97,7 @@ const resolveParts = async (candidate: PluginCandidate, manifest: PluginManifest
       },
     );
   }
-  return { providers, kernels };
+  return { providers, kernels, tables, policies };
 };
 
 const loadPlugin = async (
@@ -93,7 +110,7 @@ const loadPlugin = async (
     if (candidate.problem) throw candidate.problem;
     const manifest = candidate.manifest === undefined ? undefined : parseManifest(plugin, candidate.manifest);
     if (manifest) promised = [manifest.provider];
-    const { providers, kernels } = await withTimeLimit(
+    const { providers, kernels, tables, policies } = await withTimeLimit(
       timeLimitMs,
       `loading plugin '${plugin}'`,
       () => resolveParts(candidate, manifest, container),
@@ -104,6 +121,8 @@ const loadPlugin = async (
     );
     registry.register(plugin, providers, kernels);
     for (const provider of providers) container.bind(KERNEL_PROVIDER).toConstantValue(provider);
+    for (const table of tables) container.bind(TABLE_STORE).toConstantValue(table);
+    for (const policy of policies) container.bind(POLICY_SOURCE).toConstantValue(policy);
     return {
       plugin,
       version,

@@ -9,6 +9,8 @@ import type { Decision } from '../opmanager/decision.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
+import { identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
+import type { Tables } from '../opmanager/tables/tables.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
 import type { OpenChip } from '../dispatch/planner.ts';
 import type { PrepareProgress } from '../dispatch/prepare.ts';
@@ -29,7 +31,10 @@ export interface RuntimeParts {
   readonly ops: OpSet;
   readonly policy: Policy;
   readonly host: Host;
+  /** What has been measured, where it is not in tables. */
   readonly evidence?: EvidenceSnapshot;
+  /** Tables of evidence, read already; closed with the runtime. */
+  readonly tables?: Tables;
   /** Milliseconds since 1970, for what expires; default the system's clock. */
   readonly now?: () => number;
 }
@@ -53,6 +58,8 @@ export class Runtime {
   /** Chips that were found but could not be opened. */
   readonly broken: readonly { readonly chip: string; readonly error: Error }[];
   readonly quarantine: Quarantine;
+  /** By chip id: what rows of evidence about its kernels must say to count now. */
+  readonly identities: ReadonlyMap<string, ChipIdentity>;
   readonly #parts: RuntimeParts;
   readonly #calls: CallTable<GraphRunner>;
   /** Calls that were forgotten, until they are released. */
@@ -66,6 +73,7 @@ export class Runtime {
     this.quarantine = new Quarantine({ now: parts.now ?? Date.now });
     this.probes = probes;
     this.chips = chips;
+    this.identities = new Map(chips.map(({ id, provider, chip }) => [id, identityOf(provider, chip, parts.host)]));
     this.broken = broken;
     this.#calls = new CallTable(CALL_LIMIT, (runner) => {
       const released = this.#release(runner).then(() => void this.#forgotten.delete(released));
@@ -90,7 +98,9 @@ export class Runtime {
         }
       }
     }
-    return new Runtime(parts, probes, chips, broken);
+    const runtime = new Runtime(parts, probes, chips, broken);
+    if (parts.tables) parts.tables.chips = runtime.identities;
+    return runtime;
   }
 
   get policy(): Policy {
@@ -106,6 +116,11 @@ export class Runtime {
     return this.#parts.registry;
   }
 
+  /** Tables of evidence, if it has any: rows added there count in plans made from then on. */
+  get tables(): Tables | undefined {
+    return this.#parts.tables;
+  }
+
   /** What running a graph needs, under a policy. Kernels that fail are set aside for this dispatcher, or for the whole runtime. */
   dispatcher(override: PolicyOverride = {}): Dispatcher {
     this.#assertOpen();
@@ -116,7 +131,7 @@ export class Runtime {
       ops: this.#parts.ops,
       chips: this.chips,
       policy: mergePolicies(this.#parts.policy, override),
-      evidence: this.#parts.evidence ?? noEvidence,
+      evidence: this.#parts.evidence ?? this.#parts.tables ?? noEvidence,
       logger: this.#parts.host.logger,
       quarantined: (kernel, signature) => (local.find(kernel, signature) ?? this.quarantine.find(kernel, signature))?.reason,
       setAside: (kernel, signature, reason, lasting) => {
@@ -208,6 +223,7 @@ export class Runtime {
     for (const runner of this.#calls.all()) await this.#release(runner);
     await Promise.all([...this.#forgotten, this.#background.idle()]);
     for (const { id, session } of this.chips) await (async () => session.close())().catch(this.#failed(id));
+    await this.#parts.tables?.close();
   }
 
   #assertOpen(): void {

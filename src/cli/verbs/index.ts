@@ -10,5 +10,6 @@ import { ops } from './ops.ts';
 import { plan } from './plan.ts';
 import { plugins } from './plugins.ts';
 import { run } from './run.ts';
+import { table } from './table.ts';
 
-export const commands: readonly Command[] = [run, plan, explain, diff, conformance, chips, plugins, ops, doctor, conformanceWorker];
+export const commands: readonly Command[] = [run, plan, explain, diff, conformance, chips, plugins, ops, table, doctor, conformanceWorker];

@@ -63,6 +63,7 @@ const performance = z.looseObject({
   bytes: z.number(),
   threads: z.number(),
   quiet: z.boolean(),
+  chosen: z.optional(z.boolean()),
 });
 
 const row = z.discriminatedUnion('table', [accuracy, performance]);

@@ -73,6 +73,8 @@ export interface PerformanceRow extends Measured {
   readonly threads: number;
   /** Whether the machine did nothing else worth mentioning meanwhile. */
   readonly quiet: boolean;
+  /** Whether the tuner that measured it settled on this kernel: the incumbent, which a later challenger has to beat clearly. */
+  readonly chosen?: boolean;
 }
 
 export type Row = AccuracyRow | PerformanceRow;

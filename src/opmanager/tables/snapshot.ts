@@ -28,6 +28,16 @@ export interface SnapshotContext {
 export const fingerprintOf = (provider: { readonly version: string; readonly fingerprint?: string | undefined }): string =>
   provider.fingerprint === undefined ? provider.version : `${provider.version}+${provider.fingerprint}`;
 
+/** What rows about kernels of a chip must say to count, and what rows written now are to say. */
+export const identityOf = (
+  provider: Parameters<typeof fingerprintOf>[0],
+  chip: { readonly fingerprint: string },
+  host: { readonly machine?: string; readonly threads: number },
+): ChipIdentity => ({
+  fingerprint: fingerprintOf(provider),
+  chip: [chip.fingerprint, ...(host.machine === undefined ? [] : [host.machine]), `${host.threads} threads`].join('; '),
+});
+
 /** `provider/chip` of a kernel id. */
 export const chipOf = (kernel: string): string => kernel.slice(0, Math.max(0, kernel.indexOf(':')));
 
@@ -66,6 +76,7 @@ const mergePerformance = (rows: readonly PerformanceRow[], basis: 'exact' | 'buc
   if (newest.length === 0) return undefined;
   const samples = ascending(newest.flatMap((r) => (r.samplesUs.length > 0 ? r.samplesUs : [r.medianUs])));
   const medianUs = medianOf(samples);
+  const chosenAt = newest.find((r) => r.chosen)?.date;
   return {
     medianUs,
     samples: samples.length,
@@ -73,6 +84,7 @@ const mergePerformance = (rows: readonly PerformanceRow[], basis: 'exact' | 'buc
     coldUs: newest[0]!.coldUs,
     basis,
     date: newest[0]!.date,
+    ...(chosenAt === undefined ? {} : { chosenAt }),
   };
 };
 
@@ -105,6 +117,7 @@ export class TableSnapshot implements EvidenceSnapshot {
   readonly #accuracyNear: Index<AccuracyRow> = new Map();
   readonly #performance: Index<PerformanceRow> = new Map();
   readonly #performanceNear: Index<PerformanceRow> = new Map();
+  readonly #kernels = new Map<string, Set<string>>();
   readonly #shipped: Index<PerformanceRow> = new Map();
   /** What was answered: a snapshot never changes, so neither do its answers. */
   readonly #knownAccuracy = new Map<string, AccuracyEvidence>();
@@ -122,6 +135,9 @@ export class TableSnapshot implements EvidenceSnapshot {
         else {
           put(this.#performance, row.kernel, row.signature, row);
           put(this.#performanceNear, row.kernel, row.bucket, row);
+          const kernels = this.#kernels.get(row.signature);
+          if (kernels) kernels.add(row.kernel);
+          else this.#kernels.set(row.signature, new Set([row.kernel]));
         }
       }
     }
@@ -156,6 +172,10 @@ export class TableSnapshot implements EvidenceSnapshot {
       this.#knownAccuracy.set(key, known);
     }
     return known;
+  }
+
+  kernels(signature: string): readonly string[] {
+    return [...(this.#kernels.get(signature) ?? [])];
   }
 
   performance(kernel: string, signature: string): PerformanceEvidence {
