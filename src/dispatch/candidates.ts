@@ -146,6 +146,9 @@ export class Candidates {
       const op = opName(n.node.domain, n.node.op);
       const signature = signatureOf(n);
       known = [...this.#find(n).map((c) => judge(c, op, signature, this.#context)), ...this.#control(n)];
+      const { lock } = this.#context;
+      // Nodes that wait for shapes are planned again, with the signature they have then.
+      if (lock && !n.waits) known = lock.apply(n.node.name, signature, known);
       this.#verdicts.set(n, known);
     }
     return known;

@@ -25,6 +25,7 @@ import { checkLayer } from './config-schema.ts';
 import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
 import { discoverPlugins } from './discovery.ts';
 import { createHost } from './host.ts';
+import { readLock } from './lock-file.ts';
 import { openTables } from './tables/open.ts';
 import { probeToolchain } from './native/toolchain.ts';
 
@@ -121,7 +122,8 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
     logger: host.logger,
     sources: container.isBound(TABLE_STORE) ? container.getAll<TableSource>(TABLE_STORE) : [],
   });
-  return new Flagos(await Runtime.open({ registry, ops: opSet, policy, host, tables }), settings);
+  const lock = readLock(settings.config);
+  return new Flagos(await Runtime.open({ registry, ops: opSet, policy, host, tables, lock }), settings);
 };
 
 /** What the onnxruntime adapter needs of Node. */

@@ -5,6 +5,7 @@
  */
 import { levelFor, namesKernel, tierOf, type Policy } from './policy.ts';
 import { satisfies, type EvidenceSnapshot } from './evidence.ts';
+import type { SelectionLock } from './lock.ts';
 import type { Candidate, Verdict } from './decision.ts';
 import type { ReasonCode } from '../plugins/contract.ts';
 
@@ -13,6 +14,8 @@ export interface SelectionContext {
   readonly evidence: EvidenceSnapshot;
   /** Why a kernel may not be used for a signature at the moment, if so. */
   readonly quarantined: (kernel: string, signature: string) => string | undefined;
+  /** Which kernels are to be used whatever else is known; absent: none. */
+  readonly lock?: SelectionLock | undefined;
   /** Kernels that have something to compile are out of the question at the moment. */
   readonly instantOnly?: boolean;
 }

@@ -8,6 +8,7 @@ import type { Value } from '../core/tensor.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
+import { Lock, withoutTimes, type LockEntries, type OnMismatch } from '../opmanager/lock.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
 import type { Tables } from '../opmanager/tables/tables.ts';
@@ -35,6 +36,8 @@ export interface RuntimeParts {
   readonly evidence?: EvidenceSnapshot;
   /** Tables of evidence, read already; closed with the runtime. */
   readonly tables?: Tables;
+  /** Which kernels are to be used whatever has been measured. */
+  readonly lock?: { readonly name: string; readonly entries: LockEntries; readonly onMismatch: OnMismatch } | undefined;
   /** Milliseconds since 1970, for what expires; default the system's clock. */
   readonly now?: () => number;
 }
@@ -61,6 +64,8 @@ export class Runtime {
   /** By chip id: what rows of evidence about its kernels must say to count now. */
   readonly identities: ReadonlyMap<string, ChipIdentity>;
   readonly #parts: RuntimeParts;
+  readonly #lock: Lock | undefined;
+  readonly #evidence: EvidenceSnapshot;
   readonly #calls: CallTable<GraphRunner>;
   /** Calls that were forgotten, until they are released. */
   readonly #forgotten = new Set<Promise<void>>();
@@ -73,8 +78,14 @@ export class Runtime {
     this.quarantine = new Quarantine({ now: parts.now ?? Date.now });
     this.probes = probes;
     this.chips = chips;
+    const evidence = parts.evidence ?? parts.tables ?? noEvidence;
+    this.#evidence = parts.lock ? withoutTimes(evidence) : evidence;
     this.identities = new Map(chips.map(({ id, provider, chip }) => [id, identityOf(provider, chip, parts.host)]));
     this.broken = broken;
+    if (parts.lock) {
+      const { name, entries, onMismatch } = parts.lock;
+      this.#lock = new Lock(name, entries, onMismatch, this.identities, parts.host.logger);
+    }
     this.#calls = new CallTable(CALL_LIMIT, (runner) => {
       const released = this.#release(runner).then(() => void this.#forgotten.delete(released));
       this.#forgotten.add(released);
@@ -131,7 +142,8 @@ export class Runtime {
       ops: this.#parts.ops,
       chips: this.chips,
       policy: mergePolicies(this.#parts.policy, override),
-      evidence: this.#parts.evidence ?? this.#parts.tables ?? noEvidence,
+      evidence: this.#evidence,
+      lock: this.#lock,
       logger: this.#parts.host.logger,
       quarantined: (kernel, signature) => (local.find(kernel, signature) ?? this.quarantine.find(kernel, signature))?.reason,
       setAside: (kernel, signature, reason, lasting) => {

@@ -6,10 +6,24 @@ import { conformanceWorker } from './conformance-worker.ts';
 import { diff } from './diff.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
+import { lock } from './lock.ts';
 import { ops } from './ops.ts';
 import { plan } from './plan.ts';
 import { plugins } from './plugins.ts';
 import { run } from './run.ts';
 import { table } from './table.ts';
 
-export const commands: readonly Command[] = [run, plan, explain, diff, conformance, chips, plugins, ops, table, doctor, conformanceWorker];
+export const commands: readonly Command[] = [
+  run,
+  plan,
+  explain,
+  diff,
+  conformance,
+  chips,
+  plugins,
+  ops,
+  table,
+  lock,
+  doctor,
+  conformanceWorker,
+];

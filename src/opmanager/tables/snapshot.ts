@@ -69,6 +69,9 @@ const mergeAccuracy = (rows: readonly AccuracyRow[], basis: AccuracyEvidence['ba
 /** Rows pooled into one median: the newest ones, as many as still say how fast it is now. */
 const POOLED = 4;
 
+const newestChoice = (rows: readonly PerformanceRow[]): string | undefined =>
+  rows.reduce<string | undefined>((at, r) => (r.chosen && (at === undefined || r.date > at) ? r.date : at), undefined);
+
 /** Several performance rows as one. Of quiet measurements and others, the quiet ones count. */
 const mergePerformance = (rows: readonly PerformanceRow[], basis: 'exact' | 'bucket'): PerformanceEvidence | undefined => {
   const quiet = rows.filter((r) => r.quiet);
@@ -76,7 +79,7 @@ const mergePerformance = (rows: readonly PerformanceRow[], basis: 'exact' | 'buc
   if (newest.length === 0) return undefined;
   const samples = ascending(newest.flatMap((r) => (r.samplesUs.length > 0 ? r.samplesUs : [r.medianUs])));
   const medianUs = medianOf(samples);
-  const chosenAt = newest.find((r) => r.chosen)?.date;
+  const chosenAt = newestChoice(rows);
   return {
     medianUs,
     samples: samples.length,
@@ -117,6 +120,7 @@ export class TableSnapshot implements EvidenceSnapshot {
   readonly #accuracyNear: Index<AccuracyRow> = new Map();
   readonly #performance: Index<PerformanceRow> = new Map();
   readonly #performanceNear: Index<PerformanceRow> = new Map();
+  /** Kernels with performance rows, by signature. */
   readonly #kernels = new Map<string, Set<string>>();
   readonly #shipped: Index<PerformanceRow> = new Map();
   /** What was answered: a snapshot never changes, so neither do its answers. */
@@ -135,8 +139,8 @@ export class TableSnapshot implements EvidenceSnapshot {
         else {
           put(this.#performance, row.kernel, row.signature, row);
           put(this.#performanceNear, row.kernel, row.bucket, row);
-          const kernels = this.#kernels.get(row.signature);
-          if (kernels) kernels.add(row.kernel);
+          const known = this.#kernels.get(row.signature);
+          if (known) known.add(row.kernel);
           else this.#kernels.set(row.signature, new Set([row.kernel]));
         }
       }
