@@ -29,7 +29,7 @@ const entries = Object.fromEntries(
     .map((f) => [f.slice(0, -3), join(root, 'src/entries', f)]),
 );
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/, 'koffi', 'wabt']);
+await bundle(entries, join(root, 'dist'), [/^node:/, /^onnxruntime/, 'koffi', 'wabt', 'pg']);
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 
 // npm links workspaces, but not the root they belong to; vendor packages import it by name, as anybody's would.

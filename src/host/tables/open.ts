@@ -3,12 +3,12 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../core/log.ts';
 import { adoptSource } from '../../opmanager/tables/adopt.ts';
-import type { TableStore } from '../../opmanager/tables/store.ts';
 import { Tables, type TableLayer } from '../../opmanager/tables/tables.ts';
 import type { TableSource } from '../../plugins/contract.ts';
 import type { Environment } from '../config-env.ts';
 import type { TablePlaces } from '../config.ts';
 import { FolderStore } from './folder-store.ts';
+import { outboxOf, PostgresStore } from './postgres-store.ts';
 
 /** Of the layout of the folder: other versions live beside it. */
 const LAYOUT = 'tables-1';
@@ -29,7 +29,10 @@ export const layersOf = async (places: TablePlaces, { env, logger, sources = [] 
   const machine = places.machine === false ? undefined : (places.machine ?? machineFolder(env));
   const folder = (layer: 'project' | 'machine', path: string | false | undefined): TableLayer[] =>
     path === undefined || path === false ? [] : [{ layer, store: new FolderStore(path) }];
-  const shared: TableStore[] = [];
+  const shared =
+    places.shared === false
+      ? []
+      : [new PostgresStore(places.shared, { logger, ...(machine === undefined ? {} : { outbox: outboxOf(machine, places.shared) }) })];
   return [
     ...adopted.filter((l) => l.layer === 'plugin'),
     ...folder('project', places.project),
