@@ -51,6 +51,7 @@ describe('docs', () => {
       'README.md',
       'docs/architecture.md',
       'docs/errors.md',
+      'docs/evidence.md',
       'docs/plugin-guide.md',
       'docs/cli.md',
       'docs/op-coverage.md',

@@ -15,6 +15,7 @@ import { carryOut, type Flow } from './flow.ts';
 import { decidingInputs, PlanCache, typeOfInput } from './plan-cache.ts';
 import type { KernelUse, PlannedGraph } from './planned.ts';
 import type { PreparedPlan } from './prepare.ts';
+import type { Probe, Unproved } from './probe.ts';
 import { specialize, type Specialized } from './specialize.ts';
 import { afterMoving, startOf, whereItStays, whileCompiling, type Start } from './tiers.ts';
 
@@ -22,6 +23,8 @@ import { afterMoving, startOf, whereItStays, whileCompiling, type Start } from '
 export interface Dispatcher extends BuildContext {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Checks kernels nobody has measured on their first real inputs; absent: nothing is checked. */
+  readonly probe?: Probe | undefined;
   /** When a kernel that is set aside for a signature may run it again, in milliseconds since 1970. */
   setAsideUntil(use: KernelUse): number | undefined;
   /** Told of each plan that was made, and of each that was given up, for reports. */
@@ -45,6 +48,8 @@ export interface Ready {
   next: Ready | undefined;
   /** Whether it was given up: nobody needs what would follow it. */
   gone: boolean;
+  /** Steps to be checked when they run; undefined: nothing is left to check. */
+  unproved: Unproved | undefined;
   /** The choices behind it. */
   decisions: ReadonlyMap<string, Decision>;
 }
@@ -140,7 +145,9 @@ export class Plans {
   #ready(plan: PreparedPlan, decisions = plan.planned.decisions, moving = false): Ready {
     this.#dispatcher.planned?.(plan);
     const executor = new Executor(plan, this.#dispatcher.logger);
-    return { executor, reviewAt: this.#reviewOf(plan.planned), moving, next: undefined, gone: false, decisions };
+    const { probe, policy } = this.#dispatcher;
+    const unproved = probe?.unproved(plan, policy);
+    return { executor, unproved, reviewAt: this.#reviewOf(plan.planned), moving, next: undefined, gone: false, decisions };
   }
 
   /** A plan with nothing to compile, and the better one in the making; undefined if there turns out to be none. */

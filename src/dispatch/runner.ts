@@ -12,6 +12,8 @@ import { prepareControl, type BodyRunner } from './control.ts';
 import { checkCancelled, StepFailure, type RunOptions } from './execute.ts';
 import { carryOut, wait, type Flow } from './flow.ts';
 import { ownResults, placeResults, writablePlaces } from './ownership.ts';
+import { regionKey } from './planned.ts';
+import type { Finding, Unproved } from './probe.ts';
 import { Plans, type Dispatcher, type Ready } from './plans.ts';
 import { Recovery } from './recover.ts';
 
@@ -139,6 +141,42 @@ export class GraphRunner {
   }
 
   #execute(ready: Ready, inputs: Inputs, options: RunOptions): MaybePromise<Value[]> {
+    return ready.unproved === undefined
+      ? this.#plainly(ready, inputs, options)
+      : carryOut(this.#checking(ready, ready.unproved, inputs, options));
+  }
+
+  /** A run that checks kernels on its inputs. Where one is not as exact as policy asks, the run is made again without it. */
+  *#checking(ready: Ready, unproved: Unproved, inputs: Inputs, options: RunOptions): Flow<Value[]> {
+    const { probe, policy, logger } = this.#dispatcher;
+    const found: Finding[] = [];
+    const observer = probe!.observer(unproved, policy, found, options.observer);
+    const results = yield* wait(this.#plainly(ready, inputs, { ...options, observer }));
+    // What did not run (another plan took over, or somebody else's kernel failed) is checked when it does.
+    if (unproved.size === 0) ready.unproved = undefined;
+    const wrong = found.filter((f) => f.tooLittle);
+    if (wrong.length === 0) return results;
+    for (const { step, level, maxEta } of wrong) {
+      const whole = step.planned!.nodes.length > 1;
+      logger.log(
+        'warn',
+        `${step.kernel} is not accurate enough on its first inputs${whole ? ', its region is taken apart' : ', another one is used'}`,
+        {
+          model: this.#model,
+          node: step.label,
+          level,
+          eta: maxEta,
+        },
+      );
+      if (whole) this.#plans.parted.add(regionKey(step.planned!.region));
+    }
+    this.#plans.drop(ready);
+    this.#assertUsable();
+    checkCancelled(options.signal);
+    return yield* wait(this.#execute(yield* wait(this.#plans.resolve(inputs)), inputs, options));
+  }
+
+  #plainly(ready: Ready, inputs: Inputs, options: RunOptions): MaybePromise<Value[]> {
     const recover = (e: unknown): MaybePromise<Value[]> => carryOut(this.#again(e, ready, inputs, options));
     try {
       const results = ready.executor.run(inputs, options);

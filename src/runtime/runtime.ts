@@ -10,11 +10,12 @@ import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
 import { Lock, withoutTimes, type LockEntries, type OnMismatch } from '../opmanager/lock.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
-import { identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
+import { chipFingerprint, identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
 import type { Tables } from '../opmanager/tables/tables.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
 import type { OpenChip } from '../dispatch/planner.ts';
 import type { PrepareProgress } from '../dispatch/prepare.ts';
+import { Probe } from '../dispatch/probe.ts';
 import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
 import type { Host } from '../plugins/contract.ts';
 import { openChip, probeAll, type ProbeResult } from '../plugins/probe.ts';
@@ -66,6 +67,7 @@ export class Runtime {
   readonly #parts: RuntimeParts;
   readonly #lock: Lock | undefined;
   readonly #evidence: EvidenceSnapshot;
+  readonly #probe: Probe | undefined;
   readonly #calls: CallTable<GraphRunner>;
   /** Calls that were forgotten, until they are released. */
   readonly #forgotten = new Set<Promise<void>>();
@@ -78,9 +80,11 @@ export class Runtime {
     this.quarantine = new Quarantine({ now: parts.now ?? Date.now });
     this.probes = probes;
     this.chips = chips;
-    const evidence = parts.evidence ?? parts.tables ?? noEvidence;
+    const { tables, host, ops } = parts;
+    const evidence = parts.evidence ?? tables ?? noEvidence;
+    this.#probe = tables && !parts.evidence ? new Probe({ ops, tables, host }) : undefined;
     this.#evidence = parts.lock ? withoutTimes(evidence) : evidence;
-    this.identities = new Map(chips.map(({ id, provider, chip }) => [id, identityOf(provider, chip, parts.host)]));
+    this.identities = new Map(chips.map(({ id, provider, chip }) => [id, identityOf(provider, chip)]));
     this.broken = broken;
     if (parts.lock) {
       const { name, entries, onMismatch } = parts.lock;
@@ -101,7 +105,8 @@ export class Runtime {
       for (const chip of found) {
         const id = `${provider.name}/${chip.id}`;
         try {
-          chips.push({ id, provider, chip, session: await openChip(provider, chip, parts.host) });
+          const session = await openChip(provider, chip, parts.host);
+          chips.push({ id, provider, chip: { ...chip, fingerprint: chipFingerprint(chip, parts.host) }, session });
         } catch (e) {
           const error = asError(e);
           broken.push({ chip: id, error });
@@ -144,6 +149,7 @@ export class Runtime {
       policy: mergePolicies(this.#parts.policy, override),
       evidence: this.#evidence,
       lock: this.#lock,
+      probe: this.#probe,
       logger: this.#parts.host.logger,
       quarantined: (kernel, signature) => (local.find(kernel, signature) ?? this.quarantine.find(kernel, signature))?.reason,
       setAside: (kernel, signature, reason, lasting) => {

@@ -11,7 +11,7 @@ import { bucketOf, classOf } from './signature.ts';
 export interface ChipIdentity {
   /** See {@link fingerprintOf}. */
   readonly fingerprint: string;
-  /** The chip's own fingerprint. */
+  /** Of the chip, as it is opened here: {@link chipFingerprint}. */
   readonly chip: string;
 }
 
@@ -28,14 +28,16 @@ export interface SnapshotContext {
 export const fingerprintOf = (provider: { readonly version: string; readonly fingerprint?: string | undefined }): string =>
   provider.fingerprint === undefined ? provider.version : `${provider.version}+${provider.fingerprint}`;
 
-/** What rows about kernels of a chip must say to count, and what rows written now are to say. */
-export const identityOf = (
-  provider: Parameters<typeof fingerprintOf>[0],
+/** A chip's fingerprint with what decides how fast and how exact its kernels are besides the chip: processor, system, threads. */
+export const chipFingerprint = (
   chip: { readonly fingerprint: string },
   host: { readonly machine?: string; readonly threads: number },
-): ChipIdentity => ({
+): string => [chip.fingerprint, ...(host.machine === undefined ? [] : [host.machine]), `${host.threads} threads`].join('; ');
+
+/** What rows about kernels of an open chip must say to count, and what rows written now are to say. */
+export const identityOf = (provider: Parameters<typeof fingerprintOf>[0], chip: { readonly fingerprint: string }): ChipIdentity => ({
   fingerprint: fingerprintOf(provider),
-  chip: [chip.fingerprint, ...(host.machine === undefined ? [] : [host.machine]), `${host.threads} threads`].join('; '),
+  chip: chip.fingerprint,
 });
 
 /** `provider/chip` of a kernel id. */
