@@ -9,8 +9,9 @@
 import { dtypeInfo, isFloat } from '../core/dtype.ts';
 import { constant, abs, cast, freshVar, mul, type Expr, type ReduceExpr, type VarExpr } from '../compiler/expr.ts';
 import { ComputeTensor, compute, fill, map, type InputTensor, type TensorExpr } from '../compiler/tensor-expr.ts';
-import { isFloatExpr, Scope, wide, zero, type Analyzer, type Arithmetic } from './analyzer.ts';
+import { isFloatExpr, roundingOf, Scope, wide, zero, type Analyzer, type Arithmetic } from './analyzer.ts';
 import { errorOf } from './error-rules.ts';
+import { roundoffOf } from './precision.ts';
 import { structuralError, structuralValue } from './structure.ts';
 
 export class Analysis implements Analyzer {
@@ -87,7 +88,13 @@ export class Analysis implements Analyzer {
   }
 
   roundings(e: Expr, scope: Scope, n = 1): Expr | undefined {
-    return isFloatExpr(e) && this.arithmetic.roundoff > 0 ? mul(this.size(e, scope), n * this.arithmetic.roundoff) : undefined;
+    return isFloatExpr(e) && this.arithmetic.roundoff > 0 ? roundingOf(this.size(e, scope), n * this.arithmetic.roundoff) : undefined;
+  }
+
+  storing(e: Expr, scope: Scope): Expr | undefined {
+    const { roundoff } = this.arithmetic;
+    const own = isFloatExpr(e) ? roundoffOf(e.type as 'float32') : 0;
+    return roundoff > 0 && own > roundoff ? roundingOf(this.size(e, scope), own) : undefined;
   }
 
   reduction(e: ReduceExpr, scope: Scope, op: ReduceExpr['op'], type: Expr['type'], body: (inner: Scope) => Expr): Expr {

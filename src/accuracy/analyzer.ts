@@ -1,6 +1,6 @@
 /** What the parts of the error analysis share: the arithmetic it is for, scopes of variables, and what rules ask of it. */
 import { isFloat } from '../core/dtype.ts';
-import { add, cast, constant, type Expr, type ReduceExpr, type VarExpr } from '../compiler/expr.ts';
+import { add, cast, constant, lt, mul, select, type Expr, type ReduceExpr, type VarExpr } from '../compiler/expr.ts';
 import type { InputTensor, TensorExpr } from '../compiler/tensor-expr.ts';
 
 /** The arithmetic a bound is for. */
@@ -32,6 +32,8 @@ export const isFloatExpr = (e: Expr): boolean => e.type !== 'index' && isFloat(e
 /** Any number as float64. */
 export const wide = (e: Expr): Expr => (e.type === 'float64' ? e : cast(e, 'float64'));
 export const zero = constant(0, 'float64');
+/** u·size; infinities are what they are. */
+export const roundingOf = (size: Expr, u: number): Expr => select(lt(size, Infinity), mul(size, u), zero);
 export const plus = (...parts: (Expr | undefined)[]): Expr | undefined =>
   parts.reduce((s, p) => (p === undefined ? s : s === undefined ? p : add(s, p)), undefined);
 
@@ -57,6 +59,8 @@ export interface Analyzer {
   size(e: Expr, scope: Scope): Expr;
   /** n roundings of e; undefined if nothing rounds. */
   roundings(e: Expr, scope: Scope, n?: number): Expr | undefined;
+  /** What keeping e in a tensor of its own type costs, where that is less than the kernel calculates in. */
+  storing(e: Expr, scope: Scope): Expr | undefined;
   /** A reduction over fresh variables. */
   reduction(e: ReduceExpr, scope: Scope, op: ReduceExpr['op'], type: Expr['type'], body: (inner: Scope) => Expr): Expr;
   /** An element of a tensor at an index of the original's. */

@@ -10,6 +10,7 @@ import {
   log,
   max,
   mul,
+  or,
   round,
   select,
   sub,
@@ -19,12 +20,12 @@ import {
   type ReduceExpr,
   type UnaryExpr,
 } from '../compiler/expr.ts';
-import { isFloatExpr, plus, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
+import { isFloatExpr, plus, roundingOf, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
 import { functionErrors } from './functions.ts';
 import { roundoffOf } from './precision.ts';
 
-/** slope · error, 0 where the error is 0 though the slope be infinite. */
-const scaled = (slope: Expr, error: Expr): Expr => select(eq(error, 0), zero, mul(slope, error));
+/** slope · error, 0 where one of them is 0 though the other be infinite. */
+const scaled = (slope: Expr, error: Expr): Expr => select(or(eq(error, 0), eq(slope, 0)), zero, mul(slope, error));
 
 /** A step function of x jumps by 1 where a jump is within the error of x; `at`: distance of x to the nearest jump. */
 const jump = (distance: Expr, error: Expr): Expr => select(le(distance, error), max(1, error), zero);
@@ -37,7 +38,7 @@ const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined =
     const x = wide(a.valueOf(e.x, scope));
     const y = wide(a.valueOf(e, scope));
     const u = 2 * f.ulp * a.arithmetic.roundoff;
-    const own = f.absolute ? mul(u, max(1, abs(y))) : mul(u, abs(y));
+    const own = roundingOf(f.absolute ? max(1, abs(y)) : abs(y), u);
     return plus(inner && scaled(f.slope(x, y), inner), own);
   }
   if (!inner) return undefined;
@@ -164,7 +165,8 @@ export const errorOf = (a: Analyzer, e: Expr, scope: Scope): Expr | undefined =>
   switch (e.kind) {
     case 'load': {
       const error = a.error(e.tensor);
-      return error && a.load(error, e.index, scope);
+      const calculated = e.tensor.kind !== 'input' && (error !== undefined || e.tensor.kind === 'scan');
+      return plus(error && a.load(error, e.index, scope), calculated ? a.storing(e, scope) : undefined);
     }
     case 'unary':
       return unaryError(a, e, scope);

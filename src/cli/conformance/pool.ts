@@ -3,19 +3,30 @@
  * child is replaced and the rest goes on. Each child runs one case at a time, in the order it asks.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { FlagosError, errorTable, type ErrorCode } from '../../core/errors.ts';
+import { asError, FlagosError, errorTable, type ErrorCode } from '../../core/errors.ts';
 import { onInterrupt } from '../io.ts';
-import type { CaseResult } from './case.ts';
-import type { FromWorker, Setup, ToWorker } from './worker.ts';
 
-export interface PoolOptions {
+/** What a parent tells a child: first how cases are run, then a case at a time. */
+export type ToWorker<S> = { readonly setup: S } | { readonly run: string };
+/** What a child answers. */
+export type FromWorker<R> =
+  | { readonly ready: true }
+  | { readonly failed: { readonly message: string; readonly code: string | undefined; readonly hint: string | undefined } }
+  | { readonly result: R };
+
+export interface PoolOptions<S, R> {
   /** The program to start children from. */
   readonly program: string;
-  readonly setup: Setup;
+  /** The verb that serves as a child. */
+  readonly verb: string;
+  /** Sent to each child. */
+  readonly setup: S;
   readonly jobs: number;
   /** Milliseconds a case may take. */
   readonly limitMs: number;
-  readonly done: (result: CaseResult) => void;
+  readonly done: (result: R) => void;
+  /** The result of a case whose child did not live to give one. */
+  readonly lost: (name: string, status: 'timeout' | 'crash', reason: string, ms: number) => R;
 }
 
 /** Starting a child: loading plugins and opening chips. */
@@ -26,16 +37,16 @@ const TAIL = 2000;
 const isCode = (code: string | undefined): code is ErrorCode => code !== undefined && Object.hasOwn(errorTable, code);
 
 /** A child and what it wrote last. */
-class Worker {
+class Worker<S, R> {
   readonly #child: ChildProcess;
   #tail = '';
   #gone: string | undefined;
-  #waiting: ((message: FromWorker | undefined) => void) | undefined;
+  #waiting: ((message: FromWorker<R> | undefined) => void) | undefined;
 
-  constructor(program: string) {
-    this.#child = fork(program, ['conformance-worker'], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
+  constructor(program: string, verb: string) {
+    this.#child = fork(program, [verb], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.#tail = (this.#tail + chunk.toString()).slice(-TAIL)));
-    this.#child.on('message', (message: FromWorker) => this.#settle(message));
+    this.#child.on('message', (message: FromWorker<R>) => this.#settle(message));
     // `close` comes after the last of stderr, `exit` may come before.
     this.#child.on('close', (code, signal) => {
       this.#gone = signal ? `killed by ${signal}` : `ended with code ${code}`;
@@ -47,7 +58,7 @@ class Worker {
     });
   }
 
-  #settle(message: FromWorker | undefined): void {
+  #settle(message: FromWorker<R> | undefined): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.(message);
@@ -64,7 +75,7 @@ class Worker {
   }
 
   /** @returns the answer; undefined if the child ended; `late` if time ran out. */
-  ask(message: ToWorker, limitMs: number): Promise<FromWorker | 'late' | undefined> {
+  ask(message: ToWorker<S>, limitMs: number): Promise<FromWorker<R> | 'late' | undefined> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#waiting = undefined;
@@ -96,13 +107,16 @@ class Worker {
  * Runs all cases; results come through `done`, in no particular order.
  * @throws what a child says when it cannot even start (a wrong chip, a broken configuration).
  */
-export const runPool = async (names: readonly string[], { program, setup, jobs, limitMs, done }: PoolOptions): Promise<void> => {
+export const runPool = async <S, R>(
+  names: readonly string[],
+  { program, verb, setup, jobs, limitMs, done, lost }: PoolOptions<S, R>,
+): Promise<void> => {
   const queue = [...names];
-  const workers = new Set<Worker>();
+  const workers = new Set<Worker<S, R>>();
   const release = onInterrupt(() => workers.forEach((w) => w.kill()));
 
-  const start = async (): Promise<Worker> => {
-    const worker = new Worker(program);
+  const start = async (): Promise<Worker<S, R>> => {
+    const worker = new Worker<S, R>(program, verb);
     workers.add(worker);
     const answer = await worker.ask({ setup }, START_LIMIT_MS);
     if (answer !== undefined && answer !== 'late' && 'ready' in answer) return worker;
@@ -118,7 +132,7 @@ export const runPool = async (names: readonly string[], { program, setup, jobs, 
   };
 
   const lane = async (): Promise<void> => {
-    let worker: Worker | undefined;
+    let worker: Worker<S, R> | undefined;
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       worker ??= await start();
       const began = performance.now();
@@ -130,8 +144,8 @@ export const runPool = async (names: readonly string[], { program, setup, jobs, 
       }
       worker.kill();
       workers.delete(worker);
-      if (answer === 'late') done({ name, status: 'timeout', reason: `took longer than ${limitMs / 1000} s`, ms });
-      else done({ name, status: 'crash', reason: answer && 'failed' in answer ? answer.failed.message : worker.obituary, ms });
+      if (answer === 'late') done(lost(name, 'timeout', `took longer than ${limitMs / 1000} s`, ms));
+      else done(lost(name, 'crash', answer && 'failed' in answer ? answer.failed.message : worker.obituary, ms));
       worker = undefined;
     }
     worker?.end();
@@ -147,3 +161,28 @@ export const runPool = async (names: readonly string[], { program, setup, jobs, 
     release();
   }
 };
+
+/**
+ * A child: serves the parent over the channel Node opened for `fork`; resolves when the parent closes it.
+ * @param open makes what runs cases, from the setup.
+ */
+export const servePool = <S, R>(open: (setup: S) => Promise<(name: string) => Promise<R>>): Promise<void> =>
+  new Promise((resolve) => {
+    let runner: Promise<(name: string) => Promise<R>> | undefined;
+    const send = (message: FromWorker<R>): void => void process.send?.(message);
+    const handle = async (message: ToWorker<S>): Promise<void> => {
+      if ('setup' in message) {
+        runner = open(message.setup);
+        await runner;
+        send({ ready: true });
+      } else if (runner) send({ result: await (await runner)(message.run) });
+    };
+    process.on('message', (message: ToWorker<S>) => {
+      handle(message).catch((thrown: unknown) => {
+        const error = asError(thrown);
+        const { code, hint, reason } = error as { code?: string; hint?: string; reason?: string };
+        send({ failed: { message: reason ?? error.message, code, hint } });
+      });
+    });
+    process.once('disconnect', resolve);
+  });

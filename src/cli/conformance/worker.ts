@@ -1,9 +1,9 @@
 /** The child process of a conformance run: it is told a case, runs it, and says how it went, until its parent is gone. */
 import type { Tolerance } from '../../core/compare.ts';
-import { asError } from '../../core/errors.ts';
 import { openRuntime } from '../runtime-options.ts';
 import type { RuntimeConfig } from '../../host/flagos.ts';
 import { directRunner, runCase, type CaseResult, type Runner } from './case.ts';
+import { servePool } from './pool.ts';
 import { onnxruntimeRunner } from './through-onnxruntime.ts';
 
 /** How cases are run: plain data, sent to each child. */
@@ -16,39 +16,15 @@ export interface Setup {
   readonly provider?: string | undefined;
 }
 
-export type ToWorker = { readonly setup: Setup } | { readonly run: string };
-export type FromWorker =
-  | { readonly ready: true }
-  | { readonly failed: { readonly message: string; readonly code: string | undefined; readonly hint: string | undefined } }
-  | { readonly result: CaseResult };
-
 const makeRunner = async ({ config, chips, provider }: Setup): Promise<Runner> => {
   if (provider !== undefined && provider !== 'flagos') return onnxruntimeRunner(config.cwd ?? process.cwd(), provider, undefined);
   const flagos = await openRuntime(config, chips);
   return provider === undefined ? directRunner(flagos.runtime) : onnxruntimeRunner(config.cwd ?? process.cwd(), provider, flagos);
 };
 
-/** Serves the parent over the channel Node opened for `fork`; resolves when the parent closes it. */
+/** Serves the parent until it goes away. */
 export const serve = (): Promise<void> =>
-  new Promise((resolve) => {
-    let runner: Promise<{ runner: Runner; setup: Setup }> | undefined;
-    const send = (message: FromWorker): void => void process.send?.(message);
-    const handle = async (message: ToWorker): Promise<void> => {
-      if ('setup' in message) {
-        runner = makeRunner(message.setup).then((made) => ({ runner: made, setup: message.setup }));
-        await runner;
-        send({ ready: true });
-      } else if (runner) {
-        const { runner: made, setup } = await runner;
-        send({ result: await runCase(setup.root, message.run, made, setup.tolerance) });
-      }
-    };
-    process.on('message', (message: ToWorker) => {
-      handle(message).catch((thrown: unknown) => {
-        const error = asError(thrown);
-        const { code, hint, reason } = error as { code?: string; hint?: string; reason?: string };
-        send({ failed: { message: reason ?? error.message, code, hint } });
-      });
-    });
-    process.once('disconnect', resolve);
+  servePool<Setup, CaseResult>(async (setup) => {
+    const runner = await makeRunner(setup);
+    return (name) => runCase(setup.root, name, runner, setup.tolerance);
   });

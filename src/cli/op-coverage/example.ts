@@ -44,7 +44,7 @@ export const typesOf = (record: OpRecord): readonly DType[] => {
 };
 
 /** The type of each input when the leading one is of type `dtype`: the same where allowed, else the first one allowed. */
-const typeFor = (record: OpRecord, spec: Input, dtype: DType): DType => {
+export const typeFor = (record: OpRecord, spec: Input, dtype: DType): DType => {
   if (typeof spec.types === 'string') {
     const like = record.inputs.find((i) => i.name === spec.types)!;
     return typeFor(record, like, dtype);

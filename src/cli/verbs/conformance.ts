@@ -81,6 +81,8 @@ export const conformance = defineCommand({
       names.filter((n) => options['check-skips'] || !skipped.has(n)),
       {
         program: io.self,
+        verb: 'conformance-worker',
+        lost: (name, status, reason, ms): CaseResult => ({ name, status, reason, ms }),
         setup: {
           root,
           config: configOf(options, io),

@@ -12,6 +12,8 @@ import { plan } from './plan.ts';
 import { plugins } from './plugins.ts';
 import { run } from './run.ts';
 import { table } from './table.ts';
+import { verify } from './verify.ts';
+import { verifyWorker } from './verify-worker.ts';
 
 export const commands: readonly Command[] = [
   run,
@@ -26,4 +28,6 @@ export const commands: readonly Command[] = [
   lock,
   doctor,
   conformanceWorker,
+  verify,
+  verifyWorker,
 ];

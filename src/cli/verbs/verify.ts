@@ -1,0 +1,133 @@
+/** `flagos verify`: how exact every kernel is, against the float64 reference, as rows of the accuracy table. */
+import { availableParallelism, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { globMatches } from '../../core/glob.ts';
+import { FlagosError } from '../../core/errors.ts';
+import { opName } from '../../core/graph.ts';
+import { isDType, type DType } from '../../core/dtype.ts';
+import type { OpChip } from '../verify/units.ts';
+import { accuracyRows } from '../../opmanager/verify/rows.ts';
+import { hashOf } from '../../opmanager/verify/random.ts';
+import { defineCommand, optional } from '../args/command.ts';
+import { flag, integer, list, text, usageError } from '../args/option.ts';
+import { runPool } from '../conformance/pool.ts';
+import { toJson } from '../json.ts';
+import { makeProgress, withProgress } from '../progress.ts';
+import { configOf, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
+import { parseCase } from '../verify/catalogue.ts';
+import { appendProgress, readProgress } from '../verify/progress-file.ts';
+import { printVerify, verifyCounts, verifyJson } from '../verify/report.ts';
+import { appendRows } from '../verify/table.ts';
+import type { UnitResult, VerifySetup } from '../verify/unit.ts';
+import { parseShard, unitsOf } from '../verify/units.ts';
+
+const WITNESS = 'onnxruntime/cpu';
+
+export const verify = defineCommand({
+  name: 'verify',
+  summary: 'measure how exact kernels are, and write it into the accuracy table',
+  about:
+    'Sweeps ops over element types, shapes and classes of input values on each chip, and holds every element against the float64 reference by the error model (docs/accuracy-model.md). Each op and type runs in a child process that may crash. A sweep that was stopped goes on where it was. Exit code 1 if a kernel is wrong.',
+  args: { ops: optional('ops, separated by commas, * for any characters; default all') },
+  options: {
+    ...runtimeOptions,
+    dtypes: list('<types>', 'element types; default all an op has'),
+    case: text('<id>', 'one case alone, as a report names it: MatMul/float32/m7n13k5/normal'),
+    shard: text('<i/n>', 'the i-th of n parts'),
+    jobs: integer('<n>', 'child processes at a time; default: one for each processor', 1),
+    timeout: integer('<seconds>', 'longest time for one op and type; default 300', 1),
+    table: text('<folder>', 'where the accuracy table is; default .flagos'),
+    fresh: flag('do not go on with an earlier sweep'),
+    'no-rows': flag('write nothing into the table'),
+    verbose: flag('print every case'),
+  },
+  groups: [runtimeGroup],
+  examples: [
+    ['flagos verify --chip flagos/cpu', 'every op on one chip'],
+    ['flagos verify MatMul,Conv,Reduce* --dtypes float32', 'some ops in float32, on every chip'],
+    ['flagos verify --chip flagos/js --case MatMul/float32/m7n13k5/normal', 'one case again'],
+    ['flagos verify --shard 1/4', 'a quarter of everything'],
+  ],
+  run: async ({ args, options, io }) => {
+    if (io.self === undefined) throw usageError('verify needs to be run as a program: it starts child processes of itself');
+    const program = io.self;
+    const single = options.case === undefined ? undefined : parseCase(options.case);
+    if (options.case !== undefined && !single)
+      throw usageError(`'${options.case}' is no case`, 'cases look like MatMul/float32/m7n13k5/normal');
+    if (single && args.ops !== undefined) throw usageError('--case names its op itself');
+    const dtypes = options.dtypes?.map((d): DType => {
+      if (!isDType(d)) throw usageError(`there is no element type '${d}'`);
+      return d;
+    });
+    const patterns = args.ops?.split(',');
+    const shard = options.shard === undefined ? undefined : parseShard(options.shard);
+    const chips = options.chip ?? [];
+    // Who is here is asked once, in this process; nothing runs in it.
+    const known = await withRuntime(options, io, async ({ runtime }): Promise<{ chips: OpChip[]; units: string[] }> => {
+      const wanted = runtime.chips.filter(({ provider, chip }) => {
+        if (chips.length > 0)
+          return chips.some(
+            (token) =>
+              token === `${provider.name}/${chip.id}` ||
+              token === provider.name ||
+              token === `vendor:${provider.name}` ||
+              (token === 'vendor' && provider.kind === 'vendor'),
+          );
+        return provider.kind !== 'reference';
+      });
+      if (wanted.length === 0)
+        throw new FlagosError('FLAGOS_E_CHIP', 'no chip to verify is open here', { hint: 'flagos chips lists them' });
+      const found = wanted.map(({ id, provider, chip }): OpChip => ({ id, fingerprint: provider.version, chip: chip.fingerprint }));
+      if (options.case !== undefined) return { chips: found, units: found.map((c) => `${c.id} ${options.case!}`) };
+      const records = runtime.ops.records.filter(
+        (r) => patterns?.some((pattern) => globMatches(pattern, opName(r.domain, r.name))) ?? true,
+      );
+      if (records.length === 0) throw usageError(`no op is called ${args.ops ?? ''}`, 'flagos ops lists them');
+      return { chips: found, units: unitsOf(records, found, dtypes, shard) };
+    });
+
+    const key = hashOf(JSON.stringify(known.chips)).toString(16);
+    const folder = resolve(io.cwd, options.table ?? '.flagos');
+    const file = join(folder, 'verify-progress.jsonl');
+    const units = new Set(known.units);
+    const results: UnitResult[] = single || options.fresh ? [] : readProgress(file, key).filter((r) => units.delete(r.name));
+    const progress = makeProgress(io, options.progress);
+    const total = known.units.length;
+    const done = (result: UnitResult): void => {
+      results.push(result);
+      progress.update(`${results.length} of ${total}: ${result.name}`);
+      if (single) return;
+      appendProgress(file, key, result);
+      const chip = known.chips.find((c) => result.name.startsWith(`${c.id} `))!;
+      if (!options['no-rows'])
+        appendRows(
+          folder,
+          accuracyRows(result.verdicts, {
+            fingerprint: chip.fingerprint,
+            chip: chip.chip,
+            host: hostname(),
+            date: new Date().toISOString(),
+          }),
+        );
+    };
+    const setup: VerifySetup = { config: configOf(options, io), chips, witness: WITNESS };
+    await withProgress(progress, `${results.length} of ${total}`, () =>
+      runPool<VerifySetup, UnitResult>([...units], {
+        program,
+        verb: 'verify-worker',
+        setup,
+        jobs: options.jobs ?? availableParallelism(),
+        limitMs: (options.timeout ?? 300) * 1000,
+        done,
+        lost: (name, status, reason, ms) => ({ name, verdicts: [], refused: {}, notAllowed: 0, ms, lost: { status, reason } }),
+      }),
+    );
+    results.sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (options.json) io.out(toJson(verifyJson(results)));
+    else printVerify(results, io, options.verbose || single !== undefined);
+    const { failed, lost, cases } = verifyCounts(results);
+    if (single && cases === 0)
+      throw usageError(`nothing runs case ${options.case!}`, 'the chip may not support it, or there is no such case');
+    return failed + lost > 0 ? 1 : 0;
+  },
+});
