@@ -7,7 +7,7 @@
  * functions by their slope. `undefined` stands for "no rounding at all": what only moves data is exact.
  */
 import { dtypeInfo, isFloat } from '../core/dtype.ts';
-import { constant, abs, cast, freshVar, mul, type Expr, type ReduceExpr, type VarExpr } from '../compiler/expr.ts';
+import { constant, abs, cast, freshVar, type Expr, type ReduceExpr, type VarExpr } from '../compiler/expr.ts';
 import { ComputeTensor, compute, fill, map, type InputTensor, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { isFloatExpr, roundingOf, Scope, wide, zero, type Analyzer, type Arithmetic } from './analyzer.ts';
 import { errorOf } from './error-rules.ts';

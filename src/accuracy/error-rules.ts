@@ -20,6 +20,7 @@ import {
   type ReduceExpr,
   type UnaryExpr,
 } from '../compiler/expr.ts';
+import { InputTensor } from '../compiler/tensor-expr.ts';
 import { isFloatExpr, plus, roundingOf, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
 import { functionErrors } from './functions.ts';
 import { roundoffOf } from './precision.ts';
@@ -165,7 +166,8 @@ export const errorOf = (a: Analyzer, e: Expr, scope: Scope): Expr | undefined =>
   switch (e.kind) {
     case 'load': {
       const error = a.error(e.tensor);
-      const calculated = e.tensor.kind !== 'input' && (error !== undefined || e.tensor.kind === 'scan');
+      // States of recurrences are tensors too, kept from step to step in the type the record says.
+      const calculated = e.tensor instanceof InputTensor ? a.states.has(e.tensor) : error !== undefined;
       return plus(error && a.load(error, e.index, scope), calculated ? a.storing(e, scope) : undefined);
     }
     case 'unary':

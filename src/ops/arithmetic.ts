@@ -4,7 +4,7 @@ import { map, mapBroadcast } from '../compiler/tensor-expr.ts';
 import { isFloat, isInteger, type DType, dtypeInfo } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { float, int } from './attrs.ts';
-import { defineOp, exact, optional, ulp, variadic, type Accuracy, type OpRecord } from './define.ts';
+import { contraction, defineOp, exact, optional, ulp, variadic, type Accuracy, type OpRecord } from './define.ts';
 import { floats, ints, numeric } from './types.ts';
 import { elementOf } from './util.ts';
 
@@ -76,7 +76,7 @@ const folding = (name: string, output: string, types: readonly DType[], f: (a: E
 
 export const Max = folding('Max', 'max', numeric, max, exact);
 export const Min = folding('Min', 'min', numeric, min, exact);
-export const Sum = folding('Sum', 'sum', floats, add, ulp(4));
+export const Sum = folding('Sum', 'sum', floats, add, contraction);
 
 export const Mean = defineOp({
   name: 'Mean',
@@ -90,7 +90,7 @@ export const Mean = defineOp({
         xs.length,
       ),
     ),
-  accuracy: ulp(4),
+  accuracy: contraction,
 });
 
 /** min(max(x, lo), hi): where lo > hi everything is hi. */

@@ -3,7 +3,7 @@ import { add, mul, type Expr } from '../compiler/expr.ts';
 import { compute, map, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { erfGelu, swish, tanhGelu } from './activations.ts';
 import { float } from './attrs.ts';
-import { defineOp, optional, ulp } from './define.ts';
+import { contraction, defineOp, optional, ulp } from './define.ts';
 import { floats } from './types.ts';
 import { expectRank, expectShape, shapeError, showShape } from './util.ts';
 
@@ -24,7 +24,7 @@ export const MsGelu = defineOp({
   inputs: { X: floats },
   outputs: { Y: 'X' },
   compute: ({ X }) => map(X, erfGelu),
-  accuracy: ulp(16),
+  accuracy: contraction,
 });
 
 export const BiasGelu = defineOp({
@@ -37,7 +37,7 @@ export const BiasGelu = defineOp({
     const read = biased(A, B, 'B');
     return compute(A.shape, (...i) => erfGelu(read(i)));
   },
-  accuracy: ulp(16),
+  accuracy: contraction,
 });
 
 export const FastGelu = defineOp({
@@ -50,7 +50,7 @@ export const FastGelu = defineOp({
     const read = biased(X, bias, 'bias');
     return compute(X.shape, (...i) => tanhGelu(read(i)));
   },
-  accuracy: ulp(16),
+  accuracy: contraction,
 });
 
 /** x·sigmoid(α·x), with α = 1.702 an approximation of GELU. */
@@ -83,5 +83,5 @@ export const BiasSplitGelu = defineOp({
       return mul(read([...lead, j]), erfGelu(read([...lead, add(j, half)])));
     });
   },
-  accuracy: ulp(16),
+  accuracy: contraction,
 });

@@ -7,7 +7,7 @@ import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import type { DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import { float, requiredFloat, requiredOneOf } from './attrs.ts';
-import { defineOp, ulp, variadic } from './define.ts';
+import { contraction, defineOp, variadic } from './define.ts';
 import { elementOf, expectShape } from './util.ts';
 
 const domain = 'ai.onnx.preview.training';
@@ -75,7 +75,7 @@ export const Adagrad = defineOp({
         return [sub(x, div(mul(rate, g), add(sqrt(squares), epsilon))), squares];
       };
     }),
-  accuracy: ulp(16),
+  accuracy: contraction,
 });
 
 /** Source: Kingma & Ba, arXiv 1412.6980; epsilon is added after the square root. */
@@ -106,7 +106,7 @@ export const Adam = defineOp({
         return [mul(1 - norm_coefficient_post, moved), mean, squares];
       };
     }),
-  accuracy: ulp(16),
+  accuracy: contraction,
 });
 
 /** Gradient descent with momentum, plain or Nesterov's. */
@@ -129,5 +129,5 @@ export const Momentum = defineOp({
         return [sub(x, mul(rate, direction)), momentum];
       };
     }),
-  accuracy: ulp(16),
+  accuracy: contraction,
 });

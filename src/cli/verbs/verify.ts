@@ -19,7 +19,7 @@ import { appendProgress, readProgress } from '../verify/progress-file.ts';
 import { printVerify, verifyCounts, verifyJson } from '../verify/report.ts';
 import { appendRows } from '../verify/table.ts';
 import type { UnitResult, VerifySetup } from '../verify/unit.ts';
-import { parseShard, unitsOf } from '../verify/units.ts';
+import { casesOfUnit, joinParts, parseShard, unitsOf } from '../verify/units.ts';
 
 const WITNESS = 'onnxruntime/cpu';
 
@@ -111,17 +111,29 @@ export const verify = defineCommand({
         );
     };
     const setup: VerifySetup = { config: configOf(options, io), chips, witness: WITNESS };
-    await withProgress(progress, `${results.length} of ${total}`, () =>
-      runPool<VerifySetup, UnitResult>([...units], {
+    const sweep = (names: readonly string[], witness: string, take: (r: UnitResult) => void): Promise<void> =>
+      runPool<VerifySetup, UnitResult>(names, {
         program,
         verb: 'verify-worker',
-        setup,
+        setup: { ...setup, witness },
         jobs: options.jobs ?? availableParallelism(),
         limitMs: (options.timeout ?? 300) * 1000,
-        done,
+        done: take,
         lost: (name, status, reason, ms) => ({ name, verdicts: [], refused: {}, notAllowed: 0, ms, lost: { status, reason } }),
-      }),
-    );
+      });
+    const crashed: UnitResult[] = [];
+    await withProgress(progress, `${results.length} of ${total}`, async () => {
+      await sweep([...units], WITNESS, (r) => (r.lost ? crashed.push(r) : done(r)));
+      // A crash is narrowed down to its case, and without the witness, which may have been the one that crashed.
+      for (const unit of crashed) {
+        if (single) done(unit);
+        else {
+          const parts: UnitResult[] = [];
+          await sweep(casesOfUnit(unit.name), '', (r) => void parts.push(r));
+          done(joinParts(unit, parts));
+        }
+      }
+    });
     results.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (options.json) io.out(toJson(verifyJson(results)));
     else printVerify(results, io, options.verbose || single !== undefined);

@@ -16,10 +16,14 @@ const reduction = (first: string): CallSpec[] => [
   { label: 'many', inputs: { [first]: [10007, 3], axes: int64(1) } },
 ];
 
+/** Products of many factors leave the range of the type on the way, where it depends on their order what comes back. */
+const withClasses = (name: string, specs: readonly CallSpec[]): CallSpec[] =>
+  specs.map((s) => (name.endsWith('Prod') ? { ...s, classes: ['normal', 'integers', 'ties'] } : s));
+
 export const rows: Family = (record) => {
   if (record.domain !== '') return undefined;
   const first = record.inputs[0]?.name ?? '';
-  if (record.name.startsWith('Reduce')) return reduction(first);
+  if (record.name.startsWith('Reduce')) return withClasses(record.name, reduction(first));
   switch (record.name) {
     case 'ArgMax':
     case 'ArgMin':
@@ -43,9 +47,12 @@ export const rows: Family = (record) => {
     }
     case 'CumSum':
     case 'CumProd':
-      return shapes
-        .slice(0, 8)
-        .map((s): CallSpec => ({ label: shapeLabel(s), inputs: { x: s, axis: Tensor.from('int64', [], [s.length - 1]) } }));
+      return withClasses(
+        record.name,
+        shapes
+          .slice(0, 8)
+          .map((s): CallSpec => ({ label: shapeLabel(s), inputs: { x: s, axis: Tensor.from('int64', [], [s.length - 1]) } })),
+      );
     case 'TopK':
       return shapes.slice(1).flatMap((s): CallSpec[] =>
         [0, 1].map((largest) => ({
