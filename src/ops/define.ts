@@ -114,7 +114,7 @@ export type Accuracy =
   | { readonly kind: 'exact' }
   /** Element-wise functions: units in the last place. */
   | { readonly kind: 'ulp'; readonly ulp: number }
-  /** Sums of products over a length: the error model of docs/accuracy.md. */
+  /** Sums of products over a length: the error model of docs/accuracy-model.md. */
   | { readonly kind: 'contraction' }
   /** Discontinuous (rounding to integers, comparisons of rounded values): one step of the output is allowed where the exact value is a tie. */
   | { readonly kind: 'step' };

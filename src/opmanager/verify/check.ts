@@ -131,14 +131,14 @@ const checkCase = async (
   let results: (Value | undefined)[];
   try {
     results = await runOnce(target, prepared, region, given, 0xa5);
+    const touched = before.findIndex((b, i) => b !== undefined && b !== null && !compareValues(given[i], b, exactTolerance).ok);
+    if (touched >= 0) return failed(`input ${region.inputs[touched]!.name} was changed`);
     const again = await runOnce(target, prepared, region, given, 0x5a);
     const differs = results.findIndex((r, i) => r !== undefined && r !== null && !compareValues(again[i], r, exactTolerance).ok);
     if (differs >= 0) return failed(`${region.outputs[differs]!.name} differs from run to run`, 'flaky');
   } catch (thrown) {
     return failed(`the kernel failed: ${asError(thrown).message}`);
   }
-  const touched = before.findIndex((b, i) => b !== undefined && b !== null && !compareValues(given[i], b, exactTolerance).ok);
-  if (touched >= 0) return failed(`input ${region.inputs[touched]!.name} was changed`);
   const bounds = model.evaluate(inputs);
   let total: Score | undefined;
   let problem: string | undefined;

@@ -37,7 +37,18 @@ export const classesFor = (dtype: DType): readonly InputClass[] => {
   return kind === 'int' || kind === 'uint' ? ['normal', 'large', 'extremal', 'integers', 'ties'] : ['normal'];
 };
 
-const floatValue = (kind: InputClass, at: number, r: CaseRandom, { bits, max, minNormal, minSubnormal }: Precision): number => {
+const large = (top: number): number => 2 ** Math.min(10, top / 3);
+/** What is left of a tensor's cancelling values: for each tensor another magnitude, down to a few units in the last place. */
+const restOf = (kind: InputClass, r: CaseRandom, { bits, max }: Precision): number =>
+  kind === 'cancellation' ? large(Math.log2(max)) * 2 ** r.between(3 - bits, -4) : 0;
+
+const floatValue = (
+  kind: InputClass,
+  at: number,
+  rest: number,
+  r: CaseRandom,
+  { bits, max, minNormal, minSubnormal }: Precision,
+): number => {
   const top = Math.log2(max);
   const low = Math.log2(minNormal);
   switch (kind) {
@@ -67,11 +78,9 @@ const floatValue = (kind: InputClass, at: number, r: CaseRandom, { bits, max, mi
         2 ** (top / 2 - 6),
         -(2 ** (top / 2 - 6)),
       ]);
-    case 'cancellation': {
+    case 'cancellation':
       // Neighbours cancel: along every axis that is even, sums are small though their terms are not.
-      const scale = 2 ** Math.min(10, top / 3);
-      return (at % 2 === 0 ? 1 : -1) * scale + r.normal() * scale * 2 ** (3 - bits);
-    }
+      return (at % 2 === 0 ? 1 : -1) * large(top) + r.normal() * rest;
     case 'integers':
       return r.integer(-8, 8);
     case 'ties':
@@ -110,7 +119,8 @@ export const classTensor = (kind: InputClass, dtype: DType, dims: readonly numbe
   if (info.lanes === 2) {
     const t = Tensor.zeros(dtype, dims);
     const data = t.data as Float64Array;
-    for (let i = 0; i < data.length; i++) data[i] = floatValue(kind, i, r, p!);
+    const rest = restOf(kind, r, p!);
+    for (let i = 0; i < data.length; i++) data[i] = floatValue(kind, i, rest, r, p!);
     return t;
   }
   if (info.kind === 'string')
@@ -126,8 +136,9 @@ export const classTensor = (kind: InputClass, dtype: DType, dims: readonly numbe
       Array.from({ length: size }, () => r.uniform() < 0.5),
     );
   if (p) {
+    const rest = restOf(kind, r, p);
     const value = (i: number): number => {
-      const v = floatValue(kind, i, r, p);
+      const v = floatValue(kind, i, rest, r, p);
       return positive ? Math.abs(v) + (v === 0 ? 1 : 0) : v;
     };
     return Tensor.from(
