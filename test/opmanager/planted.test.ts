@@ -8,6 +8,7 @@ import { opSet } from '../../src/ops/index.ts';
 import type { EvidenceSnapshot, Level } from '../../src/opmanager/evidence.ts';
 import { verifyCall, type CaseVerdict } from '../../src/opmanager/verify/check.ts';
 import { accuracyRows } from '../../src/opmanager/verify/rows.ts';
+import { snapshotOf } from '../../src/opmanager/tables/snapshot.ts';
 import type { AccuracyRow } from '../../src/opmanager/tables/rows.ts';
 import { supported, type ChipSession, type KernelProvider } from '../../src/plugins/contract.ts';
 import { openRuntime } from '../dispatch/kit.ts';
@@ -99,15 +100,9 @@ const verified = async (recipe: Recipe): Promise<{ verdicts: CaseVerdict[]; rows
   return { verdicts, rows: accuracyRows(verdicts, { fingerprint: '1', chip: 'x', host: 'test', date: '2026-01-01T00:00:00Z' }) };
 };
 
-/** Evidence as selection sees it: what a sweep found, by kernel and element types. */
-const evidenceOf = (rows: readonly AccuracyRow[]): EvidenceSnapshot => ({
-  accuracy: (kernel, signature) => {
-    const types = signature.replace(/\{[^}]*\}|\[[^\]]*\]/g, '');
-    const row = rows.find((r) => r.kernel === kernel && types.startsWith(r.signature));
-    return row ? { level: row.level, maxEta: row.maxEta, cases: row.cases } : { level: 'unknown' };
-  },
-  performance: () => ({}),
-});
+/** Evidence as selection sees it: through the tables' own snapshot. */
+const evidenceOf = (rows: readonly AccuracyRow[]): EvidenceSnapshot =>
+  snapshotOf(rows, { chips: new Map([['acme/npu', { fingerprint: '1', chip: 'x' }]]) });
 
 const a = Tensor.from('float32', [2, 2], [1, 2, 3, 4]);
 /** Kernel chosen for a product, and why acme's was not. */

@@ -6,6 +6,8 @@ import { FlagosError } from '../../core/errors.ts';
 import { opName } from '../../core/graph.ts';
 import { isDType, type DType } from '../../core/dtype.ts';
 import type { OpChip } from '../verify/units.ts';
+import { FolderStore } from '../../host/tables/folder-store.ts';
+import { fingerprintOf } from '../../opmanager/tables/snapshot.ts';
 import { accuracyRows } from '../../opmanager/verify/rows.ts';
 import { hashOf } from '../../opmanager/verify/random.ts';
 import { defineCommand, optional } from '../args/command.ts';
@@ -17,7 +19,6 @@ import { configOf, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-
 import { parseCase } from '../verify/catalogue.ts';
 import { appendProgress, readProgress } from '../verify/progress-file.ts';
 import { printVerify, verifyCounts, verifyJson } from '../verify/report.ts';
-import { appendRows } from '../verify/table.ts';
 import type { UnitResult, VerifySetup } from '../verify/unit.ts';
 import { casesOfUnit, joinParts, parseShard, unitsOf } from '../verify/units.ts';
 
@@ -77,7 +78,7 @@ export const verify = defineCommand({
       });
       if (wanted.length === 0)
         throw new FlagosError('FLAGOS_E_CHIP', 'no chip to verify is open here', { hint: 'flagos chips lists them' });
-      const found = wanted.map(({ id, provider, chip }): OpChip => ({ id, fingerprint: provider.version, chip: chip.fingerprint }));
+      const found = wanted.map(({ id, provider, chip }): OpChip => ({ id, fingerprint: fingerprintOf(provider), chip: chip.fingerprint }));
       if (options.case !== undefined) return { chips: found, units: found.map((c) => `${c.id} ${options.case!}`) };
       const records = runtime.ops.records.filter(
         (r) => patterns?.some((pattern) => globMatches(pattern, opName(r.domain, r.name))) ?? true,
@@ -91,6 +92,8 @@ export const verify = defineCommand({
     const file = join(folder, 'verify-progress.jsonl');
     const units = new Set(known.units);
     const results: UnitResult[] = single || options.fresh ? [] : readProgress(file, key).filter((r) => units.delete(r.name));
+    const store = new FolderStore(folder);
+    let written: Promise<void> = Promise.resolve();
     const progress = makeProgress(io, options.progress);
     const total = known.units.length;
     const done = (result: UnitResult): void => {
@@ -99,16 +102,10 @@ export const verify = defineCommand({
       if (single) return;
       appendProgress(file, key, result);
       const chip = known.chips.find((c) => result.name.startsWith(`${c.id} `))!;
-      if (!options['no-rows'])
-        appendRows(
-          folder,
-          accuracyRows(result.verdicts, {
-            fingerprint: chip.fingerprint,
-            chip: chip.chip,
-            host: hostname(),
-            date: new Date().toISOString(),
-          }),
-        );
+      if (options['no-rows']) return;
+      const measured = { fingerprint: chip.fingerprint, chip: chip.chip, host: hostname(), date: new Date().toISOString() };
+      written = written.then(() => store.append(accuracyRows(result.verdicts, measured)));
+      written.catch(() => {});
     };
     const setup: VerifySetup = { config: configOf(options, io), chips, witness: WITNESS };
     const sweep = (names: readonly string[], witness: string, take: (r: UnitResult) => void): Promise<void> =>
@@ -134,6 +131,8 @@ export const verify = defineCommand({
         }
       }
     });
+    // What went wrong with writing is thrown here, once everything was measured.
+    await written;
     results.sort((a, b) => (a.name < b.name ? -1 : 1));
     if (options.json) io.out(toJson(verifyJson(results)));
     else printVerify(results, io, options.verbose || single !== undefined);

@@ -11,7 +11,7 @@ import type { UnitResult } from './unit.ts';
 /** A chip whose kernels are verified. */
 export interface OpChip {
   readonly id: string;
-  /** Version of its provider. */
+  /** What of its provider must stay as it is for rows to count. */
   readonly fingerprint: string;
   /** The chip's own fingerprint. */
   readonly chip: string;
