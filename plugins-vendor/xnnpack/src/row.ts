@@ -1,0 +1,9 @@
+/** What an op of ONNX is here: a rule that refuses what cannot be done, and then adds its calls to a program. */
+import type { Facts } from './facts.ts';
+import type { Program } from './program.ts';
+
+/** @param p undefined: only say whether it can be done, by throwing `Refused` if not. */
+export type Row = (f: Facts, p?: Program) => void;
+
+/** A shape of NCHW with channels last. */
+export const lastOf = (dims: readonly number[]): number[] => [dims[0]!, dims[2]!, dims[3]!, dims[1]!];
