@@ -2,6 +2,7 @@
  * `flagos/plugin`: all that a plugin's author imports.
  */
 export * from './contract.ts';
+export { Facts, Refused, refuse, type WindowFacts } from './facts.ts';
 export { definePlugin, type PluginDefinition } from './define.ts';
 export { inject, injectable, multiInject, optional, type Container } from 'inversify';
 export { Tensor, Sequence, MapValue, bytesOf, describeValue, sizeOf, stridesOf, type Value } from '../core/tensor.ts';

@@ -1,6 +1,5 @@
 /** Along axes: reductions, softmax, running sums, matrix products. Kernels work on the last axes; others are brought there. */
-import { Tensor } from 'flagos/plugin';
-import { product, refuse, type Facts } from './facts.ts';
+import { type Facts, refuse, sizeOf, Tensor } from 'flagos/plugin';
 import { codes } from './library.ts';
 import type { Program, Slot } from './program.ts';
 import type { Row } from './row.ts';
@@ -9,7 +8,7 @@ import type { Row } from './row.ts';
 const innermost = (p: Program, x: Slot, axes: readonly number[]): [Slot, number] => {
   const kept = x.dims.map((_, i) => i).filter((i) => !axes.includes(i));
   const order = [...kept, ...[...axes].sort((a, b) => a - b)];
-  return [order.every((o, i) => o === i) ? x : p.transpose(x, order), product(axes.map((a) => x.dims[a]!))];
+  return [order.every((o, i) => o === i) ? x : p.transpose(x, order), sizeOf(axes.map((a) => x.dims[a]!))];
 };
 const reduceAxes = (f: Facts): number[] | undefined => {
   const rank = f.dims(0).length;
@@ -57,13 +56,13 @@ export const along =
 
 const matrixProduct = (p: Program, a: Slot, b: Slot, ta: boolean, tb: boolean, y: Slot): void =>
   p.call('BatchMatMul', a, p.list(a.dims), 3, p.fresh(b), p.list(b.dims), 3, ta, tb, y);
-const asBatch = (dims: readonly number[]): number[] => [product(dims.slice(0, -2)), ...dims.slice(-2)];
+const asBatch = (dims: readonly number[]): number[] => [sizeOf(dims.slice(0, -2)), ...dims.slice(-2)];
 
 export const matmul: Row = (f, p) => {
   f.need('float32');
   const [a, b] = [f.dims(0), f.dims(1)];
   if (a.length < 2 || b.length < 2) refuse('RANK', 'matrices only');
-  const [na, nb] = [product(a.slice(0, -2)), product(b.slice(0, -2))];
+  const [na, nb] = [sizeOf(a.slice(0, -2)), sizeOf(b.slice(0, -2))];
   const same = a.length === b.length && a.slice(0, -2).every((d, i) => d === b[i]);
   if (!same && na !== 1 && nb !== 1) refuse('SHAPE', 'batches that are stretched along some of their axes');
   if (!p) return;

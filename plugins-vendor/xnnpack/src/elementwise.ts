@@ -1,5 +1,5 @@
 /** Element by element: where channels stand does not matter, so images stay with channels last. */
-import { refuse, type Facts } from './facts.ts';
+import { type Facts, refuse } from 'flagos/plugin';
 import { codes } from './library.ts';
 import type { Program, Slot } from './program.ts';
 import { lastOf, type Row } from './row.ts';

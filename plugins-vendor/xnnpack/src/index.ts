@@ -1,26 +1,27 @@
 /** XNNPACK, as @tensorflow/tfjs-backend-wasm carries it, as a flagos provider: for every framework, in WebAssembly, on one thread. */
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import {
   ABI,
-  definePlugin,
-  FlagosError,
-  KERNEL_PROVIDER,
-  refused,
-  supported,
-  wrapError,
   type Chip,
   type ChipSession,
+  definePlugin,
+  Facts,
+  FlagosError,
   type Host,
+  KERNEL_PROVIDER,
   type KernelProvider,
   type Prepared,
   type ProbeReport,
+  Refused,
+  refused,
   type Region,
   type Support,
+  supported,
   type Variant,
+  wrapError,
 } from 'flagos/plugin';
-import { Facts, Refused } from './facts.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Library } from './library.ts';
 import { knownBugs, rowOf } from './ops.ts';
 import { Program } from './program.ts';
@@ -41,8 +42,8 @@ const rowsOf = (region: Region): [Row, Facts][] =>
 export class XnnpackSession implements ChipSession {
   readonly regions = 'connected';
   readonly dynamicShapes = false;
-  /** Measured on an AVX-512 machine, one thread: see README.md. A run copies into WebAssembly's memory and back. */
-  readonly prior = { overheadUs: 2, gflops: 30, gbps: 4 };
+  /** Measured on an AVX-512 machine: Relu of 16 numbers 0.4 µs, matrix products and convolutions 22 GF to 34 GF, adding 6 GB/s, Exp 1.5 GB/s; copies into its memory and back included. */
+  readonly prior = { overheadUs: 1, gflops: 28, gbps: 4 };
   readonly #library: Library;
 
   constructor(library: Library) {

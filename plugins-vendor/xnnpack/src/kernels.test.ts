@@ -1,8 +1,7 @@
 /** Kernels one by one against the float64 reference: special values, broadcasting, windows; and the known bugs. */
+import { Facts, type Node, Tensor } from 'flagos/plugin';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Tensor, type Node } from 'flagos/plugin';
 import { runRegion } from '../../../test/plugins/vendor-suite.ts';
-import { Facts } from './facts.ts';
 import type { XnnpackSession } from './index.ts';
 import { knownBugs, rowOf } from './ops.ts';
 import { callOf, f32, nodeOf, noise, openSession, ulps, type Plain } from './testing.ts';

@@ -1,5 +1,5 @@
 /** Data movement: the same elements in other places. */
-import { product, refuse } from './facts.ts';
+import { refuse, sizeOf } from 'flagos/plugin';
 import { codes } from './library.ts';
 import { lastOf, type Row } from './row.ts';
 
@@ -26,7 +26,7 @@ export const concat: Row = (f, p) => {
   const parts = f.node.inputs.map((_, i) => (form === 'last' ? p.last(f, i) : p.plain(f, i)));
   const at = form === 'last' ? [0, 3, 1, 2][axis]! : axis;
   const y = p.temp(form === 'last' ? lastOf(f.outDims()) : f.outDims(), f.outType());
-  const rows = product(y.dims.slice(0, at));
+  const rows = sizeOf(y.dims.slice(0, at));
   const widths = parts.map((s) => s.bytes / rows);
   const width = y.bytes / rows;
   p.steps.push(() => {

@@ -1,7 +1,7 @@
 /** ONNX ops that XNNPACK (and what else is in tfjs-backend-wasm) has kernels for, by name; and those whose kernels must not be asked. */
+import { sizeOf } from 'flagos/plugin';
 import { along, gemm, matmul, reduction } from './axes.ts';
 import { binary, clip, mapped, onlyIf, prelu, unary, where } from './elementwise.ts';
-import { product } from './facts.ts';
 import { codes } from './library.ts';
 import { concat, pad, reshape, tile, transpose } from './movement.ts';
 import type { Program, Slot } from './program.ts';
@@ -50,7 +50,7 @@ const byName: Readonly<Record<string, Row>> = {
   ReduceMean: reduction((p, x, n, y) => p.call('Mean', x, n, y)),
   ReduceMax: reduction(typeFirst('Max')),
   ReduceMin: reduction(typeFirst('Min')),
-  Softmax: along(-1, (_, p, x, y) => p.call('Softmax', x, y, x.dims.at(-1)!, product(x.dims.slice(0, -1)))),
+  Softmax: along(-1, (_, p, x, y) => p.call('Softmax', x, y, x.dims.at(-1)!, sizeOf(x.dims.slice(0, -1)))),
   CumSum: along(
     0,
     (f, p, x, y) => p.call('Cumsum', x, f.int('exclusive', 0), f.int('reverse', 0), x.dims.at(-1)!, y, codes['float32']!),

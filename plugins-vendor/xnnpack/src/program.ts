@@ -3,8 +3,18 @@
  * two forms, as the model has them (NCHW) and with channels last (NHWC), which is the only form in which
  * XNNPACK convolves; one is made out of the other where it is asked for, so chains of such ops stay NHWC.
  */
-import { bytesOf, dtypeInfo, FlagosError, Tensor, type DType, type Prepared, type Region, type RunValue } from 'flagos/plugin';
-import { product, type Facts } from './facts.ts';
+import {
+  bytesOf,
+  type DType,
+  dtypeInfo,
+  type Facts,
+  FlagosError,
+  type Prepared,
+  type Region,
+  type RunValue,
+  sizeOf,
+  Tensor,
+} from 'flagos/plugin';
 import { codes, type Library } from './library.ts';
 
 /** A tensor in XNNPACK's memory. */
@@ -44,12 +54,12 @@ export class Program {
   }
 
   #slot(dims: readonly number[], dtype: DType, constant = false): Slot {
-    const bytes = (product(dims) * dtypeInfo(dtype).bits) / 8;
+    const bytes = (sizeOf(dims) * dtypeInfo(dtype).bits) / 8;
     const at = constant ? this.library.allocate(bytes) : this.arenaBytes;
     const slot: Slot = { id: this.library.newId(), dims, dtype, bytes, constant, at };
     if (constant) {
       this.#owned.push(at);
-      this.library.register(slot.id, product(dims), at);
+      this.library.register(slot.id, sizeOf(dims), at);
     } else {
       // Kernels read some bytes past the end: XNN_EXTRA_BYTES is 16.
       this.arenaBytes += Math.ceil((bytes + 16) / 64) * 64;
@@ -117,7 +127,7 @@ export class Program {
   }
   /** Before a kernel that packs this tensor once and for all: unless it is constant, it packs it anew. */
   fresh(slot: Slot): Slot {
-    const size = product(slot.dims);
+    const size = sizeOf(slot.dims);
     if (!slot.constant) this.steps.push(() => this.library.register(slot.id, size, this.place(slot)));
     return slot;
   }
@@ -170,7 +180,7 @@ class PreparedProgram implements Prepared {
     const base = library.arena(program.arenaBytes);
     if (base !== program.base) {
       program.base = base;
-      for (const slot of this.slots) if (!slot.constant) library.register(slot.id, product(slot.dims), base + slot.at);
+      for (const slot of this.slots) if (!slot.constant) library.register(slot.id, sizeOf(slot.dims), base + slot.at);
     }
     for (let i = 0; i < this.inputs.length; i++) {
       const value = inputs[i];

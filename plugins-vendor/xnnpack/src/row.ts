@@ -1,5 +1,5 @@
 /** What an op of ONNX is here: a rule that refuses what cannot be done, and then adds its calls to a program. */
-import type { Facts } from './facts.ts';
+import { type Facts } from 'flagos/plugin';
 import type { Program } from './program.ts';
 
 /** @param p undefined: only say whether it can be done, by throwing `Refused` if not. */

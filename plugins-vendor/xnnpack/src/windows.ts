@@ -1,6 +1,5 @@
 /** Convolution, pooling, resizing, and what else goes by channels: XNNPACK has them with channels last. */
-import { sizeOf, Tensor } from 'flagos/plugin';
-import { product, refuse, type Facts } from './facts.ts';
+import { type Facts, refuse, sizeOf, Tensor } from 'flagos/plugin';
 import { permuted, type Program, type Slot } from './program.ts';
 import type { Row } from './row.ts';
 
@@ -18,24 +17,7 @@ const windowOf = (f: Facts, image: readonly number[], kernel: readonly number[],
   if (rank !== 1 && rank !== 2) refuse('RANK', 'one or two axes besides batch and channels');
   const two = (values: readonly number[], missing: number): [number, number] =>
     rank === 1 ? [missing, values[0]!] : [values[0]!, values[1]!];
-  const ones = image.map(() => 1);
-  const strides = f.ints('strides') ?? ones;
-  const dilations = f.ints('dilations') ?? ones;
-  const auto = f.string('auto_pad', 'NOTSET');
-  const covered = kernel.map((k, i) => (k - 1) * dilations[i]! + 1);
-  const needed = image.map((d, i) => Math.max(0, (Math.ceil(d / strides[i]!) - 1) * strides[i]! + covered[i]! - d));
-  const given = f.ints('pads') ?? [...image, ...image].map(() => 0);
-  const before = image.map((_, i) => {
-    if (auto === 'SAME_UPPER') return Math.floor(needed[i]! / 2);
-    if (auto === 'SAME_LOWER') return Math.ceil(needed[i]! / 2);
-    return auto === 'VALID' ? 0 : given[i]!;
-  });
-  const after = image.map((_, i) => (auto.startsWith('SAME') ? needed[i]! - before[i]! : auto === 'VALID' ? 0 : given[rank + i]!));
-  image.forEach((d, i) => {
-    if (before[i]! < 0 || after[i]! < 0) refuse('ATTR', 'negative padding');
-    const extent = Math.floor((d + before[i]! + after[i]! - covered[i]!) / strides[i]!) + 1;
-    if (extent !== out[i]) refuse('ATTR', 'windows that hang over the edge (ceil_mode)');
-  });
+  const { strides, dilations, before, after } = f.window(image, kernel, out);
   const [top, left] = two(before, 0);
   const [bottom, right] = two(after, 0);
   return { kernel: two(kernel, 1), strides: two(strides, 1), dilations: two(dilations, 1), pads: [top, right, bottom, left] };
@@ -106,9 +88,9 @@ const pool =
     if (f.node.outputs[1]) refuse('NO_KERNEL', 'positions of the largest are not given');
     const shape = f.ints('kernel_shape') ?? refuse('ATTR', 'kernel_shape is missing');
     const { kernel, strides, dilations, pads } = windowOf(f, f.dims(0).slice(2), shape, f.outDims().slice(2));
-    if (product(kernel) === 1) refuse('LIMIT', 'XNNPACK has no pooling by windows of one element');
+    if (sizeOf(kernel) === 1) refuse('LIMIT', 'XNNPACK has no pooling by windows of one element');
     const average = kernelName === 'AvgPool';
-    if (average && product(dilations) !== 1) refuse('ATTR', 'dilations');
+    if (average && sizeOf(dilations) !== 1) refuse('ATTR', 'dilations');
     if (average && f.int('count_include_pad', 0) !== 0 && pads.some((n) => n > 0)) refuse('ATTR', 'count_include_pad');
     if (f.int('storage_order', 0) !== 0) refuse('ATTR', 'storage_order 1');
     if (!p) return;
@@ -127,7 +109,7 @@ const globalPool =
     if (f.dims(0).length < 3) refuse('RANK', 'images only');
     if (!p) return;
     const y = p.temp(f.outDims());
-    call(p, p.plain(f, 0), product(f.dims(0).slice(2)), y);
+    call(p, p.plain(f, 0), sizeOf(f.dims(0).slice(2)), y);
     p.output(f, y);
   };
 

@@ -1,5 +1,11 @@
-/** What is known of a node before it runs: all that `supports` may go by. */
-import { concreteShape, type DType, type Node, type ReasonCode, type Region, type Tensor } from 'flagos/plugin';
+/**
+ * For authors of vendors: what is known of a node before it runs, which is all that `supports` may go by.
+ * What is asked for and not there refuses the node, with a reason, by throwing {@link Refused}.
+ */
+import type { DType } from '../core/dtype.ts';
+import { concreteShape, type Node } from '../core/graph.ts';
+import { sizeOf, type Tensor } from '../core/tensor.ts';
+import type { ReasonCode, Region } from './contract.ts';
 
 /** A refusal on its way out of the rules of an op. */
 export class Refused extends Error {
@@ -13,8 +19,7 @@ export const refuse = (reason: ReasonCode, detail: string): never => {
   throw new Refused(reason, detail);
 };
 
-export const product = (dims: readonly number[]): number => dims.reduce((n, d) => n * d, 1);
-
+/** One node of a region. Inputs and outputs go by position. */
 export class Facts {
   readonly node: Node;
   readonly #region: Region;
@@ -81,9 +86,48 @@ export class Facts {
   needType(input: number, ...allowed: readonly DType[]): void {
     const dtype = this.dtype(input);
     if (!allowed.includes(dtype)) refuse('DTYPE', `${this.node.op} is there for ${allowed.join(', ')}, not ${dtype}`);
-    if (product(this.dims(input)) === 0) refuse('SHAPE', 'empty tensors are not taken');
+    if (sizeOf(this.dims(input)) === 0) refuse('SHAPE', 'empty tensors are not taken');
   }
   axis(value: number, rank: number): number {
     return value < 0 ? value + rank : value;
   }
+
+  /**
+   * The window of a convolution or pooling over an image, `auto_pad` worked out.
+   * Refused: negative padding, and windows that hang over the edge (ceil_mode).
+   * @param image extents without batch and channels. @param out those of the result.
+   */
+  window(image: readonly number[], kernel: readonly number[], out: readonly number[]): WindowFacts {
+    const strides = this.ints('strides') ?? image.map(() => 1);
+    const dilations = this.ints('dilations') ?? image.map(() => 1);
+    const auto = this.string('auto_pad', 'NOTSET');
+    const covered = kernel.map((k, i) => (k - 1) * dilations[i]! + 1);
+    const needed = image.map((d, i) => Math.max(0, (Math.ceil(d / strides[i]!) - 1) * strides[i]! + covered[i]! - d));
+    const given = this.ints('pads') ?? [...image, ...image].map(() => 0);
+    const before = image.map((_, i) => {
+      if (auto === 'SAME_UPPER') return Math.floor(needed[i]! / 2);
+      if (auto === 'SAME_LOWER') return Math.ceil(needed[i]! / 2);
+      return auto === 'VALID' ? 0 : given[i]!;
+    });
+    const after = image.map((_, i) => {
+      if (auto.startsWith('SAME')) return needed[i]! - before[i]!;
+      return auto === 'VALID' ? 0 : given[image.length + i]!;
+    });
+    image.forEach((d, i) => {
+      if (before[i]! < 0 || after[i]! < 0) refuse('ATTR', 'negative padding');
+      const extent = Math.floor((d + before[i]! + after[i]! - covered[i]!) / strides[i]!) + 1;
+      if (extent !== out[i]) refuse('ATTR', 'windows that hang over the edge (ceil_mode)');
+    });
+    return { kernel, strides, dilations, before, after };
+  }
+}
+
+/** A window, a number for each axis of the image. */
+export interface WindowFacts {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** Padding before and after the image. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
 }
