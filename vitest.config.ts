@@ -9,7 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^flagos$/, replacement: source('entries/index.ts') },
       { find: /^flagos\/plugin$/, replacement: source('entries/plugin.ts') },
-      { find: /^flagos\/testing$/, replacement: source('plugins/kit/public.ts') },
+      { find: /^flagos\/testing$/, replacement: source('entries/testing.ts') },
       { find: /^flagos\/onnxruntime$/, replacement: source('entries/onnxruntime.ts') },
     ],
   },

@@ -8,6 +8,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const src = join(root, 'src');
 
 /** What each folder may import besides itself. Top-level files (version) are everybody's. */
+const runtime = ['core', 'accuracy', 'compiler', 'ops', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'];
+const host = [...runtime, 'diff', 'kit', 'frameworks', 'host'];
 const allowed = {
   core: [],
   compiler: ['core'],
@@ -18,10 +20,13 @@ const allowed = {
   opmanager: ['core', 'ops', 'accuracy', 'plugins'],
   dispatch: ['core', 'accuracy', 'compiler', 'ops', 'plugins', 'opmanager'],
   runtime: ['core', 'accuracy', 'ops', 'plugins', 'opmanager', 'dispatch'],
-  frameworks: ['core', 'ops', 'formats', 'plugins', 'opmanager', 'dispatch', 'runtime'],
-  host: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks'],
-  cli: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host'],
-  entries: ['core', 'accuracy', 'formats', 'compiler', 'ops', 'plugins', 'opmanager', 'dispatch', 'runtime', 'frameworks', 'host', 'cli'],
+  // What is made of a runtime, each without the others.
+  diff: runtime,
+  kit: runtime,
+  frameworks: runtime.filter((layer) => layer !== 'compiler' && layer !== 'accuracy'),
+  host,
+  cli: [...host, 'cli'],
+  entries: [...host, 'cli', 'entries'],
 };
 const mayUseNode = new Set(['host', 'cli', 'entries']);
 

@@ -8,7 +8,7 @@ import { bindNode, inferTypes } from '../../ops/bind.ts';
 import type { OpRecord } from '../../ops/define.ts';
 import type { OpSet } from '../../ops/registry.ts';
 import { defaultVariant, type ReasonCode, type Region, type RegionValue } from '../../plugins/contract.ts';
-import { exampleOf, typeOf, typesOf } from './example.ts';
+import { exampleOf, typeOf, typesOf } from '../../kit/examples/example.ts';
 
 /** What a chip says of an op with one type. */
 export type Answer =

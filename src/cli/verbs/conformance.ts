@@ -4,14 +4,18 @@ import { basename, resolve } from 'node:path';
 import { onnxTolerance } from '../../core/compare.ts';
 import { listCases } from '../../host/onnx-cases.ts';
 import { defineCommand, required } from '../args/command.ts';
-import { choice, flag, integer, real, text, usageError } from '../args/option.ts';
+import { choice, flag, integer, list, real, text, usageError } from '../args/option.ts';
 import type { CaseResult } from '../conformance/case.ts';
 import { runPool } from '../conformance/pool.ts';
 import { countsOf, printReport, reportJson } from '../conformance/report.ts';
+import { isLevel } from '../plugin-kit/child.ts';
+import { runKit } from '../plugin-kit/parent.ts';
+import { gradedChips, kitFailed, kitJson, printKit } from '../plugin-kit/report.ts';
 import { readSkips, skipFor } from '../conformance/skips.ts';
 import { toJson } from '../json.ts';
 import { makeProgress, withProgress } from '../progress.ts';
-import { configOf, runtimeGroup, runtimeOptions } from '../runtime-options.ts';
+import type { Io } from '../io.ts';
+import { configOf, runtimeGroup, runtimeOptions, type RuntimeValues } from '../runtime-options.ts';
 
 const filterOf = (pattern: string | undefined): RegExp => {
   try {
@@ -21,12 +25,49 @@ const filterOf = (pattern: string | undefined): RegExp => {
   }
 };
 
+interface PluginValues extends RuntimeValues {
+  readonly filter: string | undefined;
+  readonly levels: readonly string[] | undefined;
+  readonly timeout: number | undefined;
+  readonly verbose: boolean;
+  readonly json: boolean;
+  readonly progress: boolean;
+}
+
+/** `flagos conformance plugin`. */
+const runPlugin = async (target: string, options: PluginValues, io: Io): Promise<number> => {
+  if (io.self === undefined) throw usageError('conformance needs to be run as a program: it starts child processes of itself');
+  filterOf(options.filter);
+  const wrong = options.levels?.find((l) => !isLevel(l));
+  if (wrong !== undefined) throw usageError(`there is no level '${wrong}'`, 'chip, contract, numerics, faults, model, performance');
+  const progress = makeProgress(io, options.progress);
+  let count = 0;
+  const chips = options.chip ?? [];
+  const report = await withProgress(progress, `loading ${target}`, () =>
+    runKit({
+      program: io.self!,
+      setup: { target, config: { ...configOf({ ...options, chip: undefined }, io), log: options.log ?? 'silent' }, filter: options.filter },
+      levels: options.levels?.filter(isLevel),
+      chips,
+      limitMs: (options.timeout ?? 60) * 1000,
+      done: (chip, result) => progress.update(`${++count} checks; ${chip} ${result.level}: ${result.name}`),
+    }),
+  );
+  if (chips.length > 0 && gradedChips(report).length === 0) throw usageError(`${target} has no chip ${chips.join(', ')} here`);
+  if (options.json) io.out(toJson(kitJson(report)));
+  else printKit(report, io, options.verbose);
+  return kitFailed(report) ? 1 : 0;
+};
+
 export const conformance = defineCommand({
   name: 'conformance',
   summary: 'run a public test suite and count what passes',
   about:
-    'Runs every case of a folder of ONNX backend tests (a folder each, with model.onnx and test_data_set_*), each in a child process, and compares all outputs. The last line reads "N passed, N failed, N skipped"; exit code 1 if any failed.',
-  args: { suite: required('kind of the suite: onnx'), folder: required('folder with the cases') },
+    'Runs every case of a folder of ONNX backend tests (a folder each, with model.onnx and test_data_set_*), each in a child process, and compares all outputs; or, as `plugin`, runs the kit for plugins on every chip of one and prints its grade. The last line reads "N passed, N failed, N skipped"; exit code 1 if any failed.',
+  args: {
+    suite: required('kind of the suite: onnx or plugin'),
+    folder: required('folder with the cases; for plugin: package, folder, module or provider'),
+  },
   options: {
     ...runtimeOptions,
     filter: text('<regex>', 'only cases whose name fits'),
@@ -35,6 +76,7 @@ export const conformance = defineCommand({
     skips: text('<file>', 'cases not to run, with reasons (JSON); default test/onnx/skips.json if it is there'),
     'no-skips': flag('run everything'),
     'check-skips': flag('run the skipped cases too, and fail for those that would pass'),
+    levels: list('<names>', 'of the kit for plugins, separated by commas: chip, contract, numerics, faults, model, performance'),
     through: choice(['onnxruntime'], "through this framework's own API, as its users see it"),
     provider: text('<name>', 'execution provider for --through onnxruntime; default flagos; cpu is onnxruntime itself'),
     rtol: real('<r>', `relative tolerance; default ${onnxTolerance.rtol}`),
@@ -46,10 +88,13 @@ export const conformance = defineCommand({
     ['flagos conformance onnx ../shared/onnx/node --chip reference --fallback none', 'every case by the reference alone'],
     ['flagos conformance onnx ../shared/onnx/node --filter "^test_conv" --json', 'the convolutions, for a program'],
     ['flagos conformance onnx ../shared/onnx/node --through onnxruntime', 'as a user of onnxruntime sees it'],
+    ['flagos conformance plugin ./my-plugin', 'whether a plugin keeps the contract, and its grade'],
     ['flagos conformance onnx ../shared/onnx/node --through onnxruntime --provider cpu', 'onnxruntime itself, for comparison'],
   ],
   run: async ({ args, options, io }) => {
+    if (args.suite === 'plugin') return runPlugin(args.folder, options, io);
     if (args.suite !== 'onnx') throw usageError(`there is no suite '${args.suite}'`, 'flagos conformance onnx <folder>');
+    if (options.levels) throw usageError('--levels goes with flagos conformance plugin');
     if (options.provider !== undefined && options.through === undefined) throw usageError('--provider goes with --through onnxruntime');
     if (options['no-skips'] && (options.skips !== undefined || options['check-skips']))
       throw usageError('--no-skips does not go with --skips or --check-skips');

@@ -7,6 +7,7 @@ import { diff } from './diff.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { lock } from './lock.ts';
+import { kitWorker } from './kit-worker.ts';
 import { ops } from './ops.ts';
 import { plan } from './plan.ts';
 import { plugins } from './plugins.ts';
@@ -30,4 +31,5 @@ export const commands: readonly Command[] = [
   conformanceWorker,
   verify,
   verifyWorker,
+  kitWorker,
 ];
