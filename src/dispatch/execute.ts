@@ -22,6 +22,8 @@ export interface RunOptions {
   /** Ends the run between two steps. */
   readonly signal?: AbortSignal | undefined;
   readonly observer?: StepObserver | undefined;
+  /** Whether the caller cannot wait: kernels that can run on its thread do, however long they take. What cannot makes the run a promise all the same. */
+  readonly sync?: boolean | undefined;
   /** Host tensors to write outputs into, by position. One of another type or shape than the output is left alone. */
   readonly into?: readonly (Tensor | undefined)[] | undefined;
 }
@@ -89,7 +91,7 @@ export class Executor {
   }
 
   /** Runs steps until the end, or until one must be waited for. */
-  #from(first: number, { observer, signal }: RunOptions): Waiting | undefined {
+  #from(first: number, { observer, signal, sync }: RunOptions): Waiting | undefined {
     const { steps } = this.plan;
     const { slots, late: lates } = this.#cells;
     for (let i = first; i < steps.length; i++) {
@@ -105,7 +107,8 @@ export class Executor {
       }
       let pending: unknown;
       try {
-        pending = step.prepared.run(inputs, outputs);
+        if (sync === true && step.prepared.runSync !== undefined) step.prepared.runSync(inputs, outputs);
+        else pending = step.prepared.run(inputs, outputs);
       } catch (e) {
         throw this.#failure(e, step);
       }

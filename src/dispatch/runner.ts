@@ -75,6 +75,11 @@ export class GraphRunner {
     }
   }
 
+  /** Whether a run would begin at once. */
+  get idle(): boolean {
+    return this.#queue === undefined && !this.#running;
+  }
+
   /** Makes the plan for inputs like these, after what is under way. */
   async prepare(inputs: Inputs): Promise<void> {
     await this.#enqueue(() => {
@@ -127,11 +132,11 @@ export class GraphRunner {
 
   #run(inputs: Inputs, options: RunOptions): MaybePromise<Value[]> {
     this.#assertUsable();
-    const { signal, observer, into } = options;
+    const { signal, observer, into, sync } = options;
     checkCancelled(signal, this.#model);
-    this.#passedOn = signal === undefined && observer === undefined ? noOptions : { signal, observer };
+    this.#passedOn = signal === undefined && observer === undefined && sync === undefined ? noOptions : { signal, observer, sync };
     if (into === undefined) return this.#attempt(inputs, options);
-    const made = this.#attempt(inputs, { signal, observer, into: writablePlaces(into, inputs) });
+    const made = this.#attempt(inputs, { signal, observer, sync, into: writablePlaces(into, inputs) });
     return isPromise(made) ? made.then((results) => placeResults(results, into)) : placeResults(made, into);
   }
 

@@ -11,6 +11,7 @@ import type { Value } from '../core/tensor.ts';
 import { registerBackend, type BackendParts } from '../frameworks/onnxruntime/backend.ts';
 import type { OrtModule } from '../frameworks/onnxruntime/ort-types.ts';
 import { opSet } from '../ops/index.ts';
+import type { PolicyOverride } from '../opmanager/policy.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import { builtInPlugins } from '../plugins/builtin.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
@@ -138,6 +139,10 @@ export const onnxruntimeParts = (runtime: () => Promise<Runtime>): BackendParts 
     return path;
   },
 });
+
+/** Policy from the options of the tfjs backend. @throws FLAGOS_E_CONFIG */
+export const tfjsPolicy = (options: Readonly<Record<string, unknown>>): PolicyOverride =>
+  checkLayer(options, () => "the options of the tfjs backend 'flagos'");
 
 let shared: Promise<Flagos> | undefined;
 /** The runtime of programs that do not make their own; a failure is not remembered, so the next call tries again. */

@@ -156,6 +156,8 @@ export interface Prepared {
    * filled by the kernel with a value of its own. A synchronous kernel returns nothing.
    */
   run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void>;
+  /** As `run`, on the caller's thread and done when it comes back: for callers that cannot wait. Without it they call `run`, and go elsewhere if that is not done at once. */
+  runSync?(inputs: readonly RunValue[], outputs: RunValue[]): void;
   dispose(): void | Promise<void>;
 }
 

@@ -219,6 +219,17 @@ export class Runtime {
     return runner;
   }
 
+  /** Does work that nobody waits for, when the caller has its result; see {@link ready}. @param work must not reject. */
+  later(work: () => Promise<void>): Promise<void> {
+    this.#assertOpen();
+    return this.#background.later(work);
+  }
+
+  /** Lets work in the background have a turn of the event loop, if there is some and it had none for long. */
+  async breathe(): Promise<void> {
+    if (this.#background.busy) await this.#background.breathe();
+  }
+
   #release(runner: GraphRunner): Promise<void> {
     return runner.dispose().catch(this.#failed(runner.graph.name));
   }

@@ -11,8 +11,15 @@ import type { OpSet } from '../../ops/registry.ts';
 import { attributesOf, splitName, type PlainAttributes } from '../../runtime/call.ts';
 import type { GraphBuilder, Sym } from './translate.ts';
 
-/** Runs nodes at once, for what no shape can be told of without: gives the values of the last node's outputs. */
-export type RunNow = (nodes: readonly Node[], constants: ReadonlyMap<string, Tensor>, wanted: readonly string[]) => Tensor[];
+/** Nodes to run at once, because no shape can be told of without. */
+export interface Urgent {
+  readonly nodes: readonly Node[];
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly wanted: readonly string[];
+  /** Whether they are the same for all calls of the kind. */
+  readonly general: boolean;
+}
+export type RunNow = (urgent: Urgent) => Tensor[];
 
 /** An input of the call: what it is, and what it holds, if that is known without running anything. */
 export interface KnownInput {
@@ -68,8 +75,10 @@ export class Builder implements GraphBuilder {
 
   /** Shapes that depend on data are learned by calculating. */
   #calculate(node: Node): Sym[] {
+    const general = !this.calculated && this.consulted.size === 0;
     this.calculated = true;
-    return this.#now(this.nodes, this.constants, node.outputs).map((value) => this.constant(value));
+    const made = this.#now({ nodes: this.nodes, constants: this.constants, wanted: node.outputs, general });
+    return made.map((value) => this.constant(value));
   }
 
   constant(value: Tensor): Sym {

@@ -76,18 +76,26 @@ export class PreparedNative implements Prepared {
   }
 
   run(inputs: readonly RunValue[], outputs: RunValue[]): void | Promise<void> {
+    if (this.#expectedMs <= BLOCKING_MS) return this.runSync(inputs, outputs);
+    this.#place(inputs, outputs);
+    const start = performance.now();
+    return this.#kernel.runAsync(this.#addresses, this.#params).then(() => this.#took(performance.now() - start));
+  }
+
+  runSync(inputs: readonly RunValue[], outputs: RunValue[]): void {
+    this.#place(inputs, outputs);
+    const start = performance.now();
+    this.#kernel.run(this.#addresses, this.#params);
+    this.#took(performance.now() - start);
+  }
+
+  #place(inputs: readonly RunValue[], outputs: RunValue[]): void {
     this.#check?.(inputs);
     for (let i = 0; i < this.#inputs.length; i++) if (this.#inputs[i]! >= 0) this.#bind(i, inputs[this.#inputs[i]!] as Tensor);
     for (let i = 0; i < this.#outputs.length; i++) {
       const place = (outputs[i] ??= Tensor.uncleared(this.#outputs[i]!.dtype, this.#outputs[i]!.dims)) as Tensor;
       this.#bind(this.#inputs.length + i, place);
     }
-    const start = performance.now();
-    if (this.#expectedMs > BLOCKING_MS) {
-      return this.#kernel.runAsync(this.#addresses, this.#params).then(() => this.#took(performance.now() - start));
-    }
-    this.#kernel.run(this.#addresses, this.#params);
-    this.#took(performance.now() - start);
   }
 
   #took(ms: number): void {
