@@ -203,7 +203,13 @@ export class FlagosBackend implements TfBackend {
   /** Contents of a cell, now. */
   value(cell: Cell): Tensor {
     if (cell.call) this.#compute([cell]);
-    return (cell.value ??= decoded(cell.strings!, cell.dims));
+    return (cell.value ??= decoded(cell.strings!, cell.dims)!);
+  }
+
+  /** Whether a cell of strings holds text. */
+  isText(cell: Cell): boolean {
+    cell.value ??= cell.strings && decoded(cell.strings, cell.dims);
+    return cell.value !== undefined || cell.call !== undefined;
   }
 
   // ---- reading

@@ -69,6 +69,8 @@ const passing: Readonly<Record<string, (backend: FlagosBackend, inputs: TfInputs
   ExpandDims: (backend, { input }, { dim }) => {
     const { shape } = input!;
     const at = dim as number;
+    if (at < -(shape.length + 1) || at > shape.length)
+      throw new FlagosError('FLAGOS_E_VALUE', `Axis must be in the interval [${-(shape.length + 1)}, ${shape.length}], it is ${at}`);
     return pass(backend, input!, shape.toSpliced(at < 0 ? shape.length + at + 1 : at, 0, 1));
   },
 };
@@ -105,8 +107,13 @@ export class KernelCalls {
     for (const n in inputs) {
       const info = inputs[n];
       if (info === null || info === undefined) continue;
+      if (Array.isArray(info)) return this.#elsewhere(name, call, untranslated);
       const cell = this.#typed(backend, info);
-      texts ||= cell.dtype === 'string';
+      if (cell.dtype === 'string') {
+        texts = true;
+        // Text is decoded here, so that what is none is refused before anything is captured.
+        if (!backend.isText(cell)) return this.#elsewhere(name, call, { refused: 'a string tensor holds bytes that are no text' });
+      }
       args.names.push(n);
       args.cells.push(cell);
       args.shapes.push(info.shape);

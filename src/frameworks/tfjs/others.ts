@@ -72,13 +72,16 @@ export class OtherBackends {
   #on(config: KernelConfig, backend: TfBackend, call: KernelCall, flagos: FlagosBackend): TensorInfo | TensorInfo[] {
     this.#setUp(config, backend);
     const lent: TensorInfo[] = [];
-    const inputs: Record<string, TensorInfo> = {};
+    const inputs: Record<string, TensorInfo | TensorInfo[]> = {};
+    const lend = (info: TensorInfo): TensorInfo => {
+      const made = this.#lend(info, config.backendName, backend, flagos);
+      lent.push(made);
+      return made;
+    };
     try {
       for (const name in call.inputs) {
-        const info = call.inputs[name];
-        if (!info) continue;
-        inputs[name] = this.#lend(info, config.backendName, backend, flagos);
-        lent.push(inputs[name]);
+        const info = call.inputs[name] as TensorInfo | readonly TensorInfo[] | null | undefined;
+        if (info) inputs[name] = Array.isArray(info) ? info.map(lend) : lend(info as TensorInfo);
       }
       const given = Array.isArray(call.inputs) ? Object.values(inputs) : inputs;
       const made = config.kernelFunc({ inputs: given as Record<string, TensorInfo>, attrs: call.attrs, backend });
@@ -96,7 +99,9 @@ export class OtherBackends {
   /** A tensor's contents as data of another backend. */
   #lend({ dataId, shape, dtype }: TensorInfo, name: string, backend: TfBackend, flagos: FlagosBackend): TensorInfo {
     const values = flagos.readSync(dataId);
-    if (dtype !== 'complex64') return { dataId: backend.write(values, shape, dtype), shape, dtype };
+    // Some kernels of tfjs read the rank, which only tensors have.
+    const { length: rank } = shape;
+    if (dtype !== 'complex64') return { dataId: backend.write(values, shape, dtype), shape, dtype, rank } as TensorInfo;
     const parts = deinterleave(values as unknown as ArrayLike<number>);
     const half = (part: Float32Array): TensorInfo => ({ dataId: backend.write(part, shape, 'float32'), shape, dtype: 'float32' });
     const [real, imag] = [half(parts.real), half(parts.imag)];

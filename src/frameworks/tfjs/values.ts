@@ -46,8 +46,8 @@ export const deinterleave = (values: ArrayLike<number>): { readonly real: Float3
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** @throws FLAGOS_E_VALUE for bytes that are no UTF-8: tfjs takes any, strings here are text. */
-export const decoded = (strings: readonly Uint8Array[], dims: readonly number[]): Tensor => {
+/** Undefined for bytes that are no UTF-8: tfjs takes any, strings here are text. */
+export const decoded = (strings: readonly Uint8Array[], dims: readonly number[]): Tensor | undefined => {
   try {
     return new Tensor(
       'string',
@@ -56,7 +56,7 @@ export const decoded = (strings: readonly Uint8Array[], dims: readonly number[])
     );
   } catch (e) {
     if (!(e instanceof TypeError)) throw e;
-    throw new FlagosError('FLAGOS_E_VALUE', 'a string tensor holds bytes that are no text in UTF-8', { cause: e });
+    return undefined;
   }
 };
 

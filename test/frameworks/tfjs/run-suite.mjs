@@ -70,7 +70,9 @@ const main = async () => {
   const failed = results.filter((r) => !r.passed);
   const unexpected = failed.filter((r) => reasonOf(r.name) === undefined);
   for (const r of values.list ? failed : unexpected)
-    console.log(`FAILED ${r.name}${values.verbose ? `\n  ${r.messages.join('\n  ').slice(0, 1500)}` : `: ${(r.messages[0] ?? '').split('\n')[0].slice(0, 160)}`}`);
+    console.log(
+      `FAILED ${r.name}${values.verbose ? `\n  ${r.messages.join('\n  ').slice(0, 1500)}` : `: ${(r.messages[0] ?? '').split('\n')[0].slice(0, 160)}`}`,
+    );
   console.log(
     `${results.length} specs of tfjs-core on ${values.backend ?? 'flagos'}: ${results.length - failed.length} passed, ${failed.length} failed (${failed.length - unexpected.length} for reasons in skips.json); ${((performance.now() - start) / 1000).toFixed(1)} s`,
   );

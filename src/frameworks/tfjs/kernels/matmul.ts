@@ -51,9 +51,10 @@ export const finish = (
   }
 };
 
-const batchMatMul: KernelTranslator = (g, { a, b }, { transposeA, transposeB }) => [
-  product(g, a!, b!, Boolean(transposeA), Boolean(transposeB)),
-];
+const isMatrix = (x: Sym): boolean => x.shape.length >= 2;
+
+const batchMatMul: KernelTranslator = (g, { a, b }, { transposeA, transposeB }) =>
+  isMatrix(a!) && isMatrix(b!) ? [product(g, a!, b!, Boolean(transposeA), Boolean(transposeB))] : undefined;
 
 const fusedMatMul: KernelTranslator = (g, { a, b, bias, preluActivationWeights }, attributes) => {
   const { transposeA, transposeB, activation, leakyreluAlpha } = attributes;
@@ -62,6 +63,12 @@ const fusedMatMul: KernelTranslator = (g, { a, b, bias, preluActivationWeights }
   return made && [made];
 };
 
-const einsum: KernelTranslator = (g, inputs, { equation }) => [g.op('Einsum', listOf(inputs), { equation: equation as string })[0]!];
+/** The op knows sums over one operand's diagonal and over more than two operands; tfjs refuses both, and programs may count on it. */
+const einsum: KernelTranslator = (g, inputs, { equation }) => {
+  const operands = listOf(inputs);
+  const terms = String(equation).replace(/\s/g, '').split('->')[0]!.split(',');
+  if (operands.length > 2 || terms.some((t) => new Set(t).size !== t.length)) return undefined;
+  return [g.op('Einsum', operands, { equation: equation as string })[0]!];
+};
 
 export const matmul: KernelFamily = { BatchMatMul: batchMatMul, _FusedMatMul: fusedMatMul, Einsum: einsum };

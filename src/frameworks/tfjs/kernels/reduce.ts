@@ -19,9 +19,10 @@ const wider = (x: Sym): DType => (x.dtype === 'bool' ? 'int32' : x.dtype);
 
 const reduction =
   (op: string, neutral: number, counts = true): KernelTranslator =>
-  (g, { x }, { axis, keepDims }) => {
+  (g, { x }, { axis, reductionIndices, keepDims }) => {
     const operand = cast(g, x!, wider(x!));
-    const made = along(g, op, operand, axesOf(axis, x!.shape.length), Boolean(keepDims), neutral);
+    // Max alone has its axes under another name.
+    const made = along(g, op, operand, axesOf(axis ?? reductionIndices, x!.shape.length), Boolean(keepDims), neutral);
     return [counts ? made : cast(g, made, x!.dtype)];
   };
 
@@ -40,12 +41,16 @@ const quantifier =
     return [cast(g, made, 'bool')];
   };
 
+/** What is no number is nobody's extreme. */
+const numbers = (g: GraphBuilder, x: Sym, instead: number): Sym =>
+  x.dtype === 'float32' ? g.op('Where', [g.op('IsNaN', [x])[0]!, scalar(g, 'float32', instead), x])[0]! : x;
+
 const position =
-  (op: string): KernelTranslator =>
+  (op: string, worst: number): KernelTranslator =>
   (g, { x }, { axis }) => {
     const [at] = axesOf(axis, x!.shape.length);
     if (isEmpty(x!)) return [filled(g, 'int32', reduced(x!.shape, [at!], false), 0)];
-    return [cast(g, g.op(op, [cast(g, x!, wider(x!))], { axis: at!, keepdims: 0 })[0]!, 'int32')];
+    return [cast(g, g.op(op, [numbers(g, cast(g, x!, wider(x!)), worst)], { axis: at!, keepdims: 0 })[0]!, 'int32')];
   };
 
 const running =
@@ -68,8 +73,8 @@ export const reduce: KernelFamily = {
   Mean: mean,
   All: quantifier('ReduceMin', 1),
   Any: quantifier('ReduceMax', 0),
-  ArgMax: position('ArgMax'),
-  ArgMin: position('ArgMin'),
+  ArgMax: position('ArgMax', -Infinity),
+  ArgMin: position('ArgMin', Infinity),
   Cumsum: running('CumSum'),
   Cumprod: running('CumProd'),
 };

@@ -33,12 +33,15 @@ const concat: KernelTranslator = (g, inputs, { axis }) => {
   const parts = listOf(inputs);
   const rank = parts[0]!.shape.length;
   if (parts.some(isText) || parts.some((p) => p.shape.length !== rank)) return undefined;
-  return [joined(g, parts, axesOf(axis, rank)[0]!)];
+  const [at] = axesOf(axis, rank);
+  // tfjs refuses what does not fit even if it is empty.
+  if (parts.some((p) => p.shape.some((d, i) => i !== at && d !== parts[0]!.shape[i]))) return undefined;
+  return [joined(g, parts, at!)];
 };
 
 const pack: KernelTranslator = (g, inputs, { axis }) => {
   const parts = listOf(inputs);
-  if (parts.some(isText)) return undefined;
+  if (parts.some(isText) || parts.some((p) => p.dtype !== parts[0]!.dtype)) return undefined;
   const at = axesOf((axis as number | undefined) ?? 0, parts[0]!.shape.length + 1)[0]!;
   return [
     joined(
@@ -93,8 +96,13 @@ const sizesOf = (given: number | readonly number[], extent: number): number[] =>
 const splitV: KernelTranslator = (g, { x }, { numOrSizeSplits, axis }) => {
   if (isText(x!)) return undefined;
   const at = axesOf((axis as number | undefined) ?? 0, x!.shape.length)[0]!;
+  const given = numOrSizeSplits as number | number[];
+  const sizes = sizesOf(given, x!.shape[at]!);
+  const unknown = typeof given === 'number' ? 0 : given.filter((s) => s < 0).length;
+  if (unknown > 1 || sizes.reduce((n, s) => n + s, 0) !== x!.shape[at]! || sizes.some((s) => !Number.isInteger(s) || s < 0))
+    return undefined;
   let from = 0;
-  return sizesOf(numOrSizeSplits as number | number[], x!.shape[at]!).map((size) => {
+  return sizes.map((size) => {
     const start = from;
     from += size;
     return sliced(
