@@ -19,6 +19,8 @@ export const convAttrs = { ...windowAttrs, group: int(1) };
 export interface ConvAttrs extends WindowAttrs {
   readonly group: number;
   readonly kernel_shape: readonly number[] | undefined;
+  /** How many windows stand along each axis, where that is not as many as fit (TensorFlow.js rounds in its own way). */
+  readonly counts?: readonly number[] | undefined;
 }
 
 /** Checks what every convolution checks, and lays its windows. Shapes are [N, C, …] and [M, C/group, …]. */
@@ -48,7 +50,8 @@ type Finish = (sum: Expr, map: Expr, at: readonly Expr[]) => Expr;
  * @throws FLAGOS_E_SHAPE, FLAGOS_E_ATTRIBUTE
  */
 export const convolve = (x: Readable, w: Readable, attrs: ConvAttrs, finish: Finish = (e) => e, last = false): TensorExpr => {
-  const windows = planConv(x.shape, w.shape, attrs);
+  const planned = planConv(x.shape, w.shape, attrs);
+  const windows = attrs.counts ? { ...planned, count: attrs.counts } : planned;
   const { group } = attrs;
   const [batch, maps, perGroup] = [x.shape[0]!, w.shape[0]!, w.shape[1]!];
   const mapsPerGroup = maps / group;

@@ -76,6 +76,13 @@ import * as softmax from './softmax.ts';
 import * as text from './text.ts';
 import * as tfjsConv from './tfjs/conv.ts';
 import * as tfjsPool from './tfjs/pool.ts';
+import * as tfjsFft from './tfjs/fft.ts';
+import * as tfjsIndexing from './tfjs/indexing.ts';
+import * as tfjsNms from './tfjs/nms.ts';
+import * as tfjsDilation from './tfjs/dilation.ts';
+import * as tfjsLrn from './tfjs/lrn.ts';
+import * as tfjsResize from './tfjs/resize.ts';
+import * as tfjsWarp from './tfjs/warp.ts';
 import * as topk from './topk.ts';
 import * as unique from './unique.ts';
 
@@ -155,6 +162,13 @@ const families: readonly Readonly<Record<string, unknown>>[] = [
   text,
   tfjsConv,
   tfjsPool,
+  tfjsFft,
+  tfjsIndexing,
+  tfjsNms,
+  tfjsDilation,
+  tfjsLrn,
+  tfjsResize,
+  tfjsWarp,
   topk,
   unique,
 ];

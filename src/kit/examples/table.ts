@@ -32,9 +32,8 @@ const example = (inputs: Example['inputs'], attrs: Example['attrs'] = {}, by?: s
 });
 
 const image = [1, 2, 6, 6] as const;
-const lastImage = [1, 6, 6, 2];
-const lastFilter = [3, 3, 2, 3];
 const pool = { kernel_shape: [2, 2] };
+const picture = [1, 6, 6, 2] as const;
 const square = { A: [4, 4], B: [4, 4] };
 const heads = [1, 2, 4, 8] as const;
 const grads = { R: [], T: scalar('int64', 1) };
@@ -278,9 +277,9 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.MatMulIntegerToFloat': example({ ...square, a_scale: [], b_scale: [] }),
   'com.microsoft.MatMulNBits': example({ A: [2, 32], B: [8, 2, 8], scales: [8, 2] }, { K: 32, N: 8, block_size: 16 }),
   'com.microsoft.MultiHeadAttention': example({ query: [1, 4, 8], key: [1, 4, 8], value: [1, 4, 8] }, { num_heads: 2 }),
-  'com.microsoft.NhwcConv': example({ X: lastImage, W: [3, 2, 3, 3] }),
-  'com.microsoft.NhwcFusedConv': example({ X: lastImage, W: [3, 2, 3, 3] }),
-  'com.microsoft.NhwcMaxPool': example({ x: lastImage }, pool),
+  'com.microsoft.NhwcConv': example({ X: [1, 6, 6, 2], W: [3, 2, 3, 3] }),
+  'com.microsoft.NhwcFusedConv': example({ X: [1, 6, 6, 2], W: [3, 2, 3, 3] }),
+  'com.microsoft.NhwcMaxPool': example({ x: [1, 6, 6, 2] }, pool),
   'com.microsoft.QGemm': example({ ...square, ...scale('a_scale', 'a_zero_point', 'b_scale', 'b_zero_point') }),
   'com.microsoft.QLinearAdd': example({ A: [2, 4], B: [2, 4], ...scale('A_scale', 'B_scale', 'C_scale') }),
   'com.microsoft.QLinearAveragePool': example({ X: image, ...scale('x_scale', 'y_scale') }, pool),
@@ -300,15 +299,32 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.SkipLayerNormalization': example({ input: [1, 2, 4], skip: [1, 2, 4], gamma: [4] }),
   'com.microsoft.SkipSimplifiedLayerNormalization': example({ input: [1, 2, 4], skip: [1, 2, 4], gamma: [4] }),
   'com.microsoft.TransposeMatMul': example(square),
-  'tfjs.AvgPool': example({ X: lastImage }, pool),
-  'tfjs.AvgPoolGrad': example({ dY: [1, 5, 5, 2] }, { ...pool, input_shape: lastImage }),
-  'tfjs.Conv': example({ X: lastImage, W: lastFilter }),
-  'tfjs.ConvFilterGrad': example({ X: lastImage, dY: [1, 4, 4, 3] }, { filter_shape: lastFilter }),
-  'tfjs.ConvInputGrad': example({ dY: [1, 4, 4, 3], W: lastFilter }, { input_shape: lastImage }),
-  'tfjs.DepthwiseConv': example({ X: lastImage, W: lastFilter }),
-  'tfjs.DepthwiseFilterGrad': example({ X: lastImage, dY: [1, 4, 4, 6] }, { filter_shape: lastFilter }),
-  'tfjs.DepthwiseInputGrad': example({ dY: [1, 4, 4, 6], W: lastFilter }, { input_shape: lastImage }),
-  'tfjs.MaxPool': example({ X: lastImage }, pool),
-  'tfjs.MaxPoolGrad': example({ dY: [1, 5, 5, 2], X: lastImage }, pool),
-  'tfjs.MaxPoolWithArgmax': example({ X: lastImage }, pool),
+  'tfjs.AvgPool': example({ X: picture }, pool),
+  'tfjs.AvgPoolGrad': example({ dY: [1, 5, 5, 2] }, { ...pool, input_shape: picture }),
+  'tfjs.Bincount': example({ X: [4], weights: [4] }, { size: 3 }),
+  'tfjs.Conv': example({ X: picture, W: [3, 3, 2, 3] }),
+  'tfjs.ConvFilterGrad': example({ X: picture, dY: [1, 4, 4, 3] }, { filter_shape: [3, 3, 2, 3] }),
+  'tfjs.ConvInputGrad': example({ dY: [1, 4, 4, 3], W: [3, 3, 2, 3] }, { input_shape: picture }),
+  'tfjs.CropAndResize': example({ X: picture, boxes: [2, 4], box_indices: [2] }, { crop_size: [3, 3] }),
+  'tfjs.DepthwiseConv': example({ X: picture, W: [3, 3, 2, 1] }),
+  'tfjs.DepthwiseFilterGrad': example({ X: picture, dY: [1, 4, 4, 2] }, { filter_shape: [3, 3, 2, 1] }),
+  'tfjs.DepthwiseInputGrad': example({ dY: [1, 4, 4, 2], W: [3, 3, 2, 1] }, { input_shape: picture }),
+  'tfjs.Dilation2D': example({ X: picture, W: [3, 3, 2] }),
+  'tfjs.Dilation2DFilterGrad': example({ X: picture, W: [3, 3, 2], dY: [1, 4, 4, 2] }),
+  'tfjs.Dilation2DInputGrad': example({ X: picture, W: [3, 3, 2], dY: [1, 4, 4, 2] }),
+  'tfjs.MaxPool': example({ X: picture }, pool),
+  'tfjs.MaxPoolGrad': example({ dY: [1, 5, 5, 2], X: picture }, pool),
+  'tfjs.MaxPoolWithArgmax': example({ X: picture }, pool),
+  'tfjs.NonMaxSuppression': example({ boxes: [3, 4], scores: [3] }, { max_outputs: 2 }),
+  'tfjs.OneHot': example({ indices: [4] }, { depth: 3 }),
+  'tfjs.ResizeBilinear': example({ X: picture }, { size: [4, 4] }),
+  'tfjs.ResizeBilinearGrad': example({ dY: [1, 4, 4, 2] }, { input_shape: picture }),
+  'tfjs.ResizeNearest': example({ X: picture }, { size: [4, 4] }),
+  'tfjs.ResizeNearestGrad': example({ dY: [1, 4, 4, 2] }, { input_shape: picture }),
+  'tfjs.Rotate': example(
+    { X: picture },
+    { radians: 0.5, center: { type: 'floats', value: [3, 3] }, fill: { type: 'floats', value: [0, 0] } },
+  ),
+  'tfjs.Transform': example({ X: picture, transforms: [1, 8] }, { size: [4, 4] }),
+  'tfjs.UnsortedSegmentSum': example({ X: [2, 4], segments: [2] }, { segments: 2 }),
 };

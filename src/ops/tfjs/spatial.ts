@@ -9,27 +9,32 @@ import { flag, optionalInts } from '../attrs.ts';
 import { dilatedTap, phaseTap, type Tap, type TransposedAxis } from '../conv-transpose.ts';
 import { permuted, type Readable } from '../readable.ts';
 import { range, sameShape } from '../util.ts';
-import { layWindows, type Windows } from '../windows.ts';
+import { layWindows, perAxis, type Windows } from '../windows.ts';
 
 export const spatialAttrs = {
   strides: optionalInts(),
   dilations: optionalInts(),
   /** Before each spatial axis, then after each. */
   pads: optionalInts(),
+  /** How many windows stand along each axis, where that is not as many as fit. */
+  counts: optionalInts(),
 };
 
 export interface SpatialAttrs {
   readonly strides: readonly number[] | undefined;
   readonly dilations: readonly number[] | undefined;
   readonly pads: readonly number[] | undefined;
+  readonly counts: readonly number[] | undefined;
 }
 
 /** Whether images are [N, C, …] instead. */
 export const channelsFirstAttr = { channels_first: flag(false) };
 
-/** Windows of an image whose spatial extents are given. */
-export const windowsOf = (image: readonly number[], kernel: readonly number[], attrs: SpatialAttrs): Windows =>
-  layWindows(image, kernel, { ...attrs, auto_pad: 'NOTSET' });
+/** Windows of an image whose spatial extents are given. @throws FLAGOS_E_ATTRIBUTE, FLAGOS_E_SHAPE */
+export const windowsOf = (image: readonly number[], kernel: readonly number[], attrs: SpatialAttrs): Windows => {
+  const windows = layWindows(image, kernel, { ...attrs, auto_pad: 'NOTSET' });
+  return attrs.counts ? { ...windows, count: perAxis(attrs.counts, image.length, 1, 0, 'counts') } : windows;
+};
 
 /** An image as [N, …, C], whichever way it lies. */
 export const channelsLastOf = (x: TensorExpr, first: boolean): Readable =>

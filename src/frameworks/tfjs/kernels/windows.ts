@@ -10,6 +10,8 @@ export interface WindowNumbers {
   readonly strides: number[];
   readonly dilations: number[];
   readonly pads: number[];
+  /** Windows along each axis. */
+  readonly counts: number[];
 }
 
 /** A number for every spatial axis: given once, per axis, or with the batch and channel axes around. */
@@ -42,22 +44,30 @@ export const windowNumbers = (
   const dilations = perAxis(attributes['dilations'], axes, 1);
   const { pad, dimRoundingMode: mode } = attributes;
   const reach = kernel.map((k, a) => (k - 1) * dilations[a]! + 1);
-  const pairs = image.map((extent, a): readonly [number, number] => {
+  const placed = image.map((extent, a): { begin: number; end: number; count: number } => {
     const stride = strides[a]!;
-    if (pad === 'valid') return [0, 0];
+    if (pad === 'valid') return { begin: 0, end: 0, count: Math.ceil((extent - reach[a]! + 1) / stride) };
     if (pad === 'same') {
-      const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reach[a]! - extent);
-      return [Math.floor(total / 2), total - Math.floor(total / 2)];
+      const count = Math.ceil(extent / stride);
+      const total = Math.max(0, (count - 1) * stride + reach[a]! - extent);
+      return { begin: Math.floor(total / 2), end: total - Math.floor(total / 2), count };
     }
-    const [begin, end] =
-      typeof pad === 'number' ? [pad, pad] : Array.isArray(pad) ? explicitPads(pad as number[][], axes, channelsFirst)[a]! : [];
+    // Of pictures, tfjs counts windows padded by one number as if they were square; of volumes, as if they were not dilated.
+    if (typeof pad === 'number') {
+      const [size, step] = axes === 2 ? [reach[0]!, strides[0]!] : [kernel[a]!, stride];
+      return { begin: pad, end: pad, count: rounded((extent - size + 2 * pad) / step + 1, mode) };
+    }
+    const [begin, end] = Array.isArray(pad) ? (explicitPads(pad as number[][], axes, channelsFirst)[a] ?? []) : [];
     if (begin === undefined || end === undefined)
       throw new FlagosError('FLAGOS_E_ATTRIBUTE', `padding ${JSON.stringify(pad)} is none of TensorFlow.js's forms`, {
         hint: "it is 'same', 'valid', a number, or a pair of numbers per axis",
       });
-    // Windows are counted by rounding, so a last one may reach beyond the padding: it sees more of it.
-    const count = rounded((extent - reach[a]! + begin + end) / stride, mode) + 1;
-    return [begin, Math.max(end, (count - 1) * stride + reach[a]! - extent - begin)];
+    return { begin, end, count: rounded((extent - reach[a]! + begin + end) / stride + 1, mode) };
   });
-  return { strides, dilations, pads: [...pairs.map(([b]) => b), ...pairs.map(([, e]) => e)] };
+  return {
+    strides,
+    dilations,
+    pads: [...placed.map((p) => p.begin), ...placed.map((p) => p.end)],
+    counts: placed.map((p) => p.count),
+  };
 };

@@ -1,0 +1,90 @@
+/**
+ * The discrete Fourier transform of rows of complex numbers. On the host, because expressions hold no
+ * complex numbers: powers of two by Cooley and Tukey's halving, other lengths by Bluestein's convolution.
+ */
+import { Tensor } from '../../core/tensor.ts';
+import { flag } from '../attrs.ts';
+import { defineOp } from '../define.ts';
+import { expectRank } from '../util.ts';
+
+type Complex = readonly [re: Float64Array, im: Float64Array];
+
+/** In place; the length is a power of two. @param sign −1 forward, +1 backward. */
+const powerOfTwo = ([re, im]: Complex, sign: number): void => {
+  const n = re.length;
+  for (let i = 1, j = 0; i < n; i++) {
+    let bit = n >> 1;
+    for (; j & bit; bit >>= 1) j ^= bit;
+    j ^= bit;
+    if (i < j) {
+      [re[i], re[j]] = [re[j]!, re[i]!];
+      [im[i], im[j]] = [im[j]!, im[i]!];
+    }
+  }
+  for (let length = 2; length <= n; length *= 2) {
+    const half = length / 2;
+    for (let k = 0; k < half; k++) {
+      const angle = (sign * 2 * Math.PI * k) / length;
+      const [c, s] = [Math.cos(angle), Math.sin(angle)];
+      for (let at = k; at < n; at += length) {
+        const [x, y] = [re[at + half]! * c - im[at + half]! * s, re[at + half]! * s + im[at + half]! * c];
+        [re[at + half], im[at + half]] = [re[at]! - x, im[at]! - y];
+        re[at]! += x;
+        im[at]! += y;
+      }
+    }
+  }
+};
+
+/** Any length: x·chirp convolved with the chirp, by transforms of a power of two. */
+const bluestein = ([re, im]: Complex, sign: number): void => {
+  const n = re.length;
+  let m = 1;
+  while (m < 2 * n - 1) m *= 2;
+  // k² modulo 2n keeps the angle small, and so exact.
+  const angles = Array.from({ length: n }, (_, k) => (sign * Math.PI * ((k * k) % (2 * n))) / n);
+  const a: Complex = [new Float64Array(m), new Float64Array(m)];
+  const b: Complex = [new Float64Array(m), new Float64Array(m)];
+  angles.forEach((w, k) => {
+    const [c, s] = [Math.cos(w), Math.sin(w)];
+    a[0][k] = re[k]! * c - im[k]! * s;
+    a[1][k] = re[k]! * s + im[k]! * c;
+    b[0][k] = c;
+    b[1][k] = -s;
+    if (k > 0) [b[0][m - k], b[1][m - k]] = [c, -s];
+  });
+  powerOfTwo(a, -1);
+  powerOfTwo(b, -1);
+  for (let k = 0; k < m; k++) [a[0][k], a[1][k]] = [a[0][k]! * b[0][k]! - a[1][k]! * b[1][k]!, a[0][k]! * b[1][k]! + a[1][k]! * b[0][k]!];
+  powerOfTwo(a, 1);
+  angles.forEach((w, k) => {
+    const [c, s] = [Math.cos(w) / m, Math.sin(w) / m];
+    re[k] = a[0][k]! * c - a[1][k]! * s;
+    im[k] = a[0][k]! * s + a[1][k]! * c;
+  });
+};
+
+export const FFT = defineOp({
+  name: 'FFT',
+  domain: 'tfjs',
+  since: 1,
+  inputs: { X: ['complex64'] },
+  outputs: { Y: 'X' },
+  attrs: { inverse: flag(false) },
+  shapes: ({ X }) => [X.shape],
+  host: ({ X }, { inverse }) => {
+    expectRank(X.dims, 1, 'X');
+    const n = X.dims.at(-1)!;
+    const from = X.data as Float32Array;
+    const to = new Float32Array(from.length);
+    const row: Complex = [new Float64Array(n), new Float64Array(n)];
+    const scale = inverse ? 1 / n : 1;
+    for (let start = 0; start < from.length; start += 2 * n) {
+      for (let k = 0; k < n; k++) [row[0][k], row[1][k]] = [from[start + 2 * k]!, from[start + 2 * k + 1]!];
+      ((n & (n - 1)) === 0 ? powerOfTwo : bluestein)(row, inverse ? 1 : -1);
+      for (let k = 0; k < n; k++) [to[start + 2 * k], to[start + 2 * k + 1]] = [row[0][k]! * scale, row[1][k]! * scale];
+    }
+    return new Tensor('complex64', X.dims, to);
+  },
+  source: 'TensorFlow.js API, tf.spectral.fft',
+});
