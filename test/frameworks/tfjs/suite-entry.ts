@@ -3,9 +3,11 @@
  * specs, which register with jasmine's globals when they are loaded. Options come in through `globalThis`.
  */
 import * as tf from '@tensorflow/tfjs-core';
+// oxlint-disable import/no-unassigned-import -- what they do is register
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-cpu';
+// oxlint-enable import/no-unassigned-import
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
 import { install, type FlagosBackend, type TfCoverage, type TfInstallOptions } from '../../../src/entries/tfjs.ts';
 import { createRuntime, type Flagos } from '../../../src/host/flagos.ts';
