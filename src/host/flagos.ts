@@ -14,7 +14,6 @@ import { opSet } from '../ops/index.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import { builtInPlugins } from '../plugins/builtin.ts';
-import type { PolicyOverride } from '../opmanager/policy.ts';
 import { createContainer } from '../plugins/container.ts';
 import { POLICY_SOURCE, TABLE_STORE, type PolicySource, type TableSource } from '../plugins/contract.ts';
 import { loadPlugins } from '../plugins/load.ts';

@@ -8,7 +8,7 @@ import { callGraph } from '../../runtime/call.ts';
 import { caseId, type CallInput, type VerifyCall } from '../../opmanager/verify/call.ts';
 import { classesFor, classTensor, type InputClass } from '../../opmanager/verify/input-classes.ts';
 import { CaseRandom } from '../../opmanager/verify/random.ts';
-import { exampleOf, typeFor, typesOf } from '../op-coverage/example.ts';
+import { exampleOf, typeFor, typesOf } from '../../kit/examples/example.ts';
 import { elementWise } from './families/element-wise.ts';
 import type { CallSpec, Family, SpecInput } from './families/family.ts';
 import { matrix } from './families/matrix.ts';
