@@ -17,7 +17,7 @@ export const bundleCli = async () => {
     platform: 'node',
     tsconfig: join(root, 'tsconfig.json'),
     // What a user's own project supplies stays outside.
-    external: [/^onnxruntime/, 'koffi', 'wabt'],
+    external: [/^onnxruntime/, 'koffi', 'wabt', 'pg'],
     logLevel: 'warn',
   });
   const { output } = await build.generate({ format: 'esm', sourcemap: true, chunkFileNames: '[name]-[hash].js' });
