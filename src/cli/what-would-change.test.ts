@@ -38,6 +38,15 @@ const decision = (...verdicts: Verdict[]): Decision => ({
 });
 
 describe('whatWouldChange', () => {
+  it('says where operands would have to be', () => {
+    const gpu = (winsIf?: Verdict['winsIf']) => verdict('g/gpu:Relu.default', 'vendor', { reason: 'TRANSFER', winsIf });
+    expect(whatWouldChange(decision(gpu({ inputs: ['x'], memory: 'vram' }), gpu({ inputs: ['x', 'w'], memory: 'vram' }), gpu()))).toEqual([
+      'g/gpu:Relu.default: would win if x were already in vram, or --prefer vendor:g',
+      'g/gpu:Relu.default: would win if x and w were already in vram, or --prefer vendor:g',
+      'g/gpu:Relu.default: operands and readers that are there already, or --prefer vendor:g',
+    ]);
+  });
+
   it('has a sentence for each candidate that was not chosen, and none for the one that was', () => {
     expect(
       whatWouldChange(

@@ -16,7 +16,10 @@ const advice: Readonly<Partial<Record<ReasonCode, Advice>>> = {
     return `${v.kernel}: ${limit === undefined ? 'a faster measurement' : `a measurement under ${limit.toFixed(1)} µs`}, or --prefer ${token(v)}`;
   },
   REGION: (v) => `${v.kernel}: neighbours that run there too, or --prefer ${token(v)}`,
-  TRANSFER: (v) => `${v.kernel}: operands that are there already, or --prefer ${token(v)}`,
+  TRANSFER: (v) =>
+    v.winsIf
+      ? `${v.kernel}: would win if ${v.winsIf.inputs.join(' and ')} were already in ${v.winsIf.memory}, or --prefer ${token(v)}`
+      : `${v.kernel}: operands and readers that are there already, or --prefer ${token(v)}`,
   ACC_UNKNOWN: (v) => `${v.kernel}: a measurement of its accuracy, or --unknown-accuracy trust`,
   ACC_FAIL: (v) => `${v.kernel}: a lower --min-accuracy (it was measured ${v.accuracy.level})`,
   COMPILING: (v) => `${v.kernel}: waiting until it is compiled`,

@@ -244,6 +244,7 @@ export const bindPlan = (
     arenaBytes,
     planned,
     special,
+    ran: false,
     deviceSlots: slots.memories.flatMap((memory, slot) => (memory ? [{ slot, memory }] : [])),
     tail:
       planned.tail.length === 0

@@ -16,6 +16,8 @@ export interface Option {
 
 /** A value that may have to be copied. */
 export interface Passed {
+  /** For messages. */
+  readonly name?: string;
   /** The node that makes it; −1: it is given, on the host. */
   readonly from: number;
   readonly readers: readonly number[];

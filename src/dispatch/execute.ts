@@ -173,6 +173,7 @@ export class Executor {
 
   #finish(): MaybePromise<Value[]> {
     const { outputs, tail } = this.plan;
+    this.plan.ran = true;
     const { slots } = this.#cells;
     const results: Value[] = [];
     for (let i = 0; i < outputs.length; i++) {

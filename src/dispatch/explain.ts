@@ -10,21 +10,42 @@ export interface ChoiceFacts {
   readonly region: { readonly id: number; readonly nodes: number };
   /** Microseconds by which copies would grow if the node alone moved to where this candidate runs. */
   readonly moreCopiesUs: (v: Verdict) => number;
+  /** Which of them are for values the node reads, with their microseconds, and the memory they would go to. */
+  readonly copiesIn: (v: Verdict) => {
+    readonly memory: string;
+    readonly inputs: readonly { readonly name: string; readonly us: number }[];
+  };
 }
+
+/** The fewest inputs, the dearest first, whose copies eat the gain. */
+const winsIf = (v: Verdict, gainUs: number, copiesUs: number, { copiesIn }: ChoiceFacts): Verdict['winsIf'] => {
+  const { memory, inputs } = copiesIn(v);
+  const needed: string[] = [];
+  let left = copiesUs;
+  for (const { name, us: saved } of inputs.toSorted((a, b) => b.us - a.us)) {
+    if (left < gainUs) break;
+    needed.push(name);
+    left -= saved;
+  }
+  return left < gainUs ? { inputs: needed, memory } : undefined;
+};
 
 const timeOf = (v: Verdict): number => v.expectedUs! + v.overheadUs;
 const us = (n: number): string => `${n.toFixed(1)} µs`;
 
 /** The verdict on a candidate that could have run the node, now that another one does. */
-const passedOver = (v: Verdict, chosen: Verdict, { moreCopiesUs }: ChoiceFacts): Verdict => {
+const passedOver = (v: Verdict, chosen: Verdict, facts: ChoiceFacts): Verdict => {
   const rejected = (reason: Verdict['reason'], detail: string): Verdict => ({ ...v, status: 'rejected', reason, detail });
   if (v.tier! > chosen.tier!) return rejected('POLICY', `policy ranks ${chosen.provider} before it`);
   const [own, other] = [timeOf(v), timeOf(chosen)];
   const against = `${us(own)} against ${us(other)}`;
   if (own >= other) return rejected('SLOWER', `${against} (${chosen.measured ? 'measured' : 'by declared speed'})`);
-  const copies = moreCopiesUs(v);
+  const copies = facts.moreCopiesUs(v);
   if (copies > 0)
-    return rejected('TRANSFER', `faster by itself (${against}), but copies to and from its memory would cost ${us(copies)} more`);
+    return {
+      ...rejected('TRANSFER', `faster by itself (${against}), but copies to and from its memory would cost ${us(copies)} more`),
+      winsIf: winsIf(v, other - own, copies, facts),
+    };
   return rejected('REGION', `faster alone (${against}), but not with its neighbours: what is gained is lost at the boundaries of regions`);
 };
 

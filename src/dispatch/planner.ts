@@ -10,7 +10,7 @@ import type { SelectionContext } from '../opmanager/select.ts';
 import { assign } from './assign.ts';
 import { Candidates, supportOf } from './candidates.ts';
 import { copyUsOf, joinsUnder } from './cost.ts';
-import { explainChoice, noKernel } from './explain.ts';
+import { explainChoice, noKernel, type ChoiceFacts } from './explain.ts';
 import { regionKey, signatureOf, type KernelUse, type OpenChip, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { assignmentProblem, labelling } from './problem.ts';
 import { formRegions, splitRegion } from './regions.ts';
@@ -81,6 +81,16 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
     (i: number) =>
     (v: Verdict): number =>
       copiesTouching(i, labels.with(i, label(v))) - copiesTouching(i, labels);
+  const copiesIn =
+    (i: number) =>
+    (v: Verdict): ReturnType<ChoiceFacts['copiesIn']> => {
+      const at = labels.with(i, label(v));
+      const inputs = problem.values.flatMap((x) => {
+        const more = x.readers.includes(i) ? copyUsOf(problem, x, at) - copyUsOf(problem, x, labels) : 0;
+        return more > 0 && x.name !== undefined ? [{ name: x.name, us: more }] : [];
+      });
+      return { memory: chips[label(v)]?.session.memory?.id ?? 'the host', inputs };
+    };
   const decisions = new Map<string, Decision>();
   const position = new Map(now.map((n, i) => [n, i]));
   for (const { id, nodes } of regions) {
@@ -88,7 +98,11 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       const i = position.get(n)!;
       decisions.set(
         n.node.name,
-        explainChoice(n, chosen[i]!, candidates.verdicts(n), { region: { id, nodes: nodes.length }, moreCopiesUs: moreCopiesUs(i) }),
+        explainChoice(n, chosen[i]!, candidates.verdicts(n), {
+          region: { id, nodes: nodes.length },
+          moreCopiesUs: moreCopiesUs(i),
+          copiesIn: copiesIn(i),
+        }),
       );
     }
   }

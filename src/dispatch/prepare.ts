@@ -74,6 +74,8 @@ export interface PreparedPlan {
   readonly arenaBytes: number;
   readonly planned: PlannedGraph;
   readonly special: Specialized;
+  /** Whether it ran to its end, at least once. */
+  ran: boolean;
 }
 
 /** For people: a region's only node, or its first and how many there are. */

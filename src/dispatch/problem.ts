@@ -36,11 +36,12 @@ const passedValues = (
       if (name === '') return;
       made.add(name);
       if (readers.has(name) || kept.has(name))
-        values.push({ from, readers: readers.get(name) ?? [], kept: kept.has(name), copyUs: copies(typeBytes(n.outputs[i]) ?? 0) });
+        values.push({ name, from, readers: readers.get(name) ?? [], kept: kept.has(name), copyUs: copies(typeBytes(n.outputs[i]) ?? 0) });
     }),
   );
   for (const [name, list] of readers) {
-    if (!made.has(name)) values.push({ from: -1, readers: list, kept: false, copyUs: copies(typeBytes(special.types.get(name)) ?? 0) });
+    if (!made.has(name))
+      values.push({ name, from: -1, readers: list, kept: false, copyUs: copies(typeBytes(special.types.get(name)) ?? 0) });
   }
   return values;
 };

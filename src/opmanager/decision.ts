@@ -35,6 +35,8 @@ export interface Verdict extends Candidate {
   readonly measured: boolean;
   readonly accuracy: AccuracyEvidence;
   readonly performance: PerformanceEvidence;
+  /** Of a candidate that only copies keep out: values that, were they in its memory already, would make it the cheaper one. */
+  readonly winsIf?: { readonly inputs: readonly string[]; readonly memory: string } | undefined;
 }
 
 /** How a single call came to run where it runs: on a kernel with nothing to compile, until the one that was chosen is ready. */

@@ -128,7 +128,7 @@ export class FlagosModel {
 
   /** What ran where, in numbers and in one line. */
   coverage(): Coverage {
-    return coverageOf(this.#decisions(), this.plans);
+    return coverageOf(this.#decisions(), this.plans, (plan) => plan.ran);
   }
 
   /** Waits for a run under way and releases kernels and memory. Runs that wait for their turn fail with FLAGOS_E_DISPOSED. */

@@ -31,6 +31,16 @@ describe('a fast kernel in another memory', () => {
     );
   });
 
+  it('says which operands would have to be there', async () => {
+    // The result has one reader on the host all the same, so what counts is the way in: two inputs of 1600 bytes.
+    const [g, h] = [gpu(), host()];
+    const product = graph(['y = MatMul a b', 's = ReduceSum y'], { inputs: { a: f32(20, 20), b: f32(20, 20) }, outputs: ['s'] });
+    const model = await loadModel(product, [g, h], { prefer: ['vendor'] });
+    await model.run({ a: ones(20), b: ones(20) });
+    const verdict = model.explain('y').verdicts.find((v) => v.provider === 'gpu')!;
+    expect(verdict).toMatchObject({ reason: 'TRANSFER', winsIf: { inputs: ['a', 'b'], memory: 'gpu-memory' } });
+  });
+
   it('is chosen where arithmetic dominates: copied in once, out once', async () => {
     const [g, h] = [gpu(), host()];
     const model = await loadModel(matmuls(32, 6), [g, h], { prefer: ['vendor'] });

@@ -4,7 +4,7 @@ import { nearest } from '../../core/nearest.ts';
 import type { Decision, Verdict } from '../../opmanager/decision.ts';
 import type { FlagosModel } from '../../runtime/model.ts';
 import { defineCommand, optional, required } from '../args/command.ts';
-import { short, table } from '../format.ts';
+import { count, short, table } from '../format.ts';
 import type { Io } from '../io.ts';
 import { toJson } from '../json.ts';
 import { planModel, plannedOptions, type Planned } from '../model/planned.ts';
@@ -12,15 +12,25 @@ import { modelHelp } from '../model/source.ts';
 import { runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 import { whatWouldChange } from '../what-would-change.ts';
 
+/** Where a time is from: measured here (at these shapes, or near them), shipped with the plugin, or declared. */
+const basisOf = ({ measured, performance: p }: Verdict): string => {
+  if (!measured) return p.shippedUs === undefined ? 'declared' : 'shipped with its plugin';
+  const spread = p.madUs === undefined ? '' : `± ${short(Number(p.madUs.toPrecision(2)))} `;
+  const at = p.basis === 'bucket' ? ' near these shapes' : '';
+  return `${spread}measured ${p.samples ?? 1} times${at}${p.date === undefined ? '' : `, ${p.date.slice(0, 10)}`}`;
+};
+
 const timeOf = (v: Verdict): string =>
-  v.expectedUs === undefined ? '' : `${short(Number((v.expectedUs + v.overheadUs).toFixed(2)))} µs${v.measured ? '' : ' (declared)'}`;
+  v.expectedUs === undefined ? '' : `${short(Number((v.expectedUs + v.overheadUs).toFixed(2)))} µs (${basisOf(v)})`;
+
+const aboutShapes = { exact: '', bucket: ' near these shapes', class: ' over many shapes' };
 
 const accuracyOf = (v: Verdict): string => {
-  const { level, maxEta, cases } = v.accuracy;
+  const { level, maxEta, cases, basis } = v.accuracy;
   if (v.kind === 'reference') return 'defines it';
   return level === 'unknown'
     ? 'not measured'
-    : `${level}${maxEta === undefined ? '' : `, η ${short(maxEta)}`}${cases === undefined ? '' : ` in ${cases} cases`}`;
+    : `${level}${maxEta === undefined ? '' : `, η ${short(Number(maxEta.toPrecision(3)))}`}${cases === undefined ? '' : ` in ${count(cases, 'case')}`}${aboutShapes[basis ?? 'exact']}`;
 };
 
 const printDecision = (d: Decision, io: Io): void => {
@@ -137,7 +147,15 @@ export const explain = defineCommand({
           placement.map((p) => [p.node, p.op, String(p.region), p.kernel, model.explain(p.node).language?.why ?? '']),
         ),
       );
-      io.out(`\n${io.paint.cyan('coverage')} ${model.coverage().line}\n`);
+      const { line, chips } = model.coverage();
+      io.out(
+        `\n${table(
+          io,
+          ['chip', 'nodes it could run', 'routed to it', 'executed'],
+          Object.entries(chips).map(([chip, c]) => [chip, String(c.able), String(c.routed), String(c.executed)]),
+        )}`,
+      );
+      io.out(`\n${io.paint.cyan('coverage')} ${line}\n`);
       return 0;
     }),
 });

@@ -9,7 +9,8 @@ import { ROW_SCHEMA, type Row } from './rows.ts';
 /** Numbers JSON has no words for are written as text. */
 const special: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
 const figure = z.union([
-  z.number(),
+  // Of rows that were never text, too: zod's own number is finite.
+  z.custom<number>((v) => typeof v === 'number'),
   z.pipe(
     z.enum(['NaN', 'Infinity', '-Infinity']),
     z.transform((text) => special[text]!),
