@@ -11,6 +11,8 @@ export type ToWorker<S> = { readonly setup: S } | { readonly run: string };
 /** What a child answers. */
 export type FromWorker<R> =
   | { readonly ready: true }
+  /** Where in a case it is: what a lost child was doing. */
+  | { readonly at: unknown }
   | { readonly failed: { readonly message: string; readonly code: string | undefined; readonly hint: string | undefined } }
   | { readonly result: R };
 
@@ -26,7 +28,7 @@ export interface PoolOptions<S, R> {
   readonly limitMs: number;
   readonly done: (result: R) => void;
   /** The result of a case whose child did not live to give one. */
-  readonly lost: (name: string, status: 'timeout' | 'crash', reason: string, ms: number) => R;
+  readonly lost: (name: string, status: 'timeout' | 'crash', reason: string, ms: number, at: unknown) => R;
 }
 
 /** Starting a child: loading plugins and opening chips. */
@@ -41,12 +43,17 @@ class Worker<S, R> {
   readonly #child: ChildProcess;
   #tail = '';
   #gone: string | undefined;
+  /** What it last said it was doing. */
+  at: unknown;
   #waiting: ((message: FromWorker<R> | undefined) => void) | undefined;
 
   constructor(program: string, verb: string) {
     this.#child = fork(program, [verb], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], serialization: 'advanced' });
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.#tail = (this.#tail + chunk.toString()).slice(-TAIL)));
-    this.#child.on('message', (message: FromWorker<R>) => this.#settle(message));
+    this.#child.on('message', (message: FromWorker<R>) => {
+      if ('at' in message) this.at = message.at;
+      else this.#settle(message);
+    });
     // `close` comes after the last of stderr, `exit` may come before.
     this.#child.on('close', (code, signal) => {
       this.#gone = signal ? `killed by ${signal}` : `ended with code ${code}`;
@@ -136,6 +143,7 @@ export const runPool = async <S, R>(
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       worker ??= await start();
       const began = performance.now();
+      worker.at = undefined;
       const answer = await worker.ask({ run: name }, limitMs);
       const ms = Math.round(performance.now() - began);
       if (answer !== undefined && answer !== 'late' && 'result' in answer) {
@@ -144,8 +152,8 @@ export const runPool = async <S, R>(
       }
       worker.kill();
       workers.delete(worker);
-      if (answer === 'late') done(lost(name, 'timeout', `took longer than ${limitMs / 1000} s`, ms));
-      else done(lost(name, 'crash', answer && 'failed' in answer ? answer.failed.message : worker.obituary, ms));
+      if (answer === 'late') done(lost(name, 'timeout', `took longer than ${limitMs / 1000} s`, ms, worker.at));
+      else done(lost(name, 'crash', answer && 'failed' in answer ? answer.failed.message : worker.obituary, ms, worker.at));
       worker = undefined;
     }
     worker?.end();
@@ -166,16 +174,16 @@ export const runPool = async <S, R>(
  * A child: serves the parent over the channel Node opened for `fork`; resolves when the parent closes it.
  * @param open makes what runs cases, from the setup.
  */
-export const servePool = <S, R>(open: (setup: S) => Promise<(name: string) => Promise<R>>): Promise<void> =>
+export const servePool = <S, R>(open: (setup: S) => Promise<(name: string, at: (place: unknown) => void) => Promise<R>>): Promise<void> =>
   new Promise((resolve) => {
-    let runner: Promise<(name: string) => Promise<R>> | undefined;
+    let runner: Promise<(name: string, at: (place: unknown) => void) => Promise<R>> | undefined;
     const send = (message: FromWorker<R>): void => void process.send?.(message);
     const handle = async (message: ToWorker<S>): Promise<void> => {
       if ('setup' in message) {
         runner = open(message.setup);
         await runner;
         send({ ready: true });
-      } else if (runner) send({ result: await (await runner)(message.run) });
+      } else if (runner) send({ result: await (await runner)(message.run, (at) => send({ at })) });
     };
     process.on('message', (message: ToWorker<S>) => {
       handle(message).catch((thrown: unknown) => {

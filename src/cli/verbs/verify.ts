@@ -12,15 +12,15 @@ import { accuracyRows } from '../../opmanager/verify/rows.ts';
 import { hashOf } from '../../opmanager/verify/random.ts';
 import { defineCommand, optional } from '../args/command.ts';
 import { flag, integer, list, text, usageError } from '../args/option.ts';
-import { runPool } from '../conformance/pool.ts';
 import { toJson } from '../json.ts';
 import { makeProgress, withProgress } from '../progress.ts';
 import { configOf, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 import { parseCase } from '../verify/catalogue.ts';
 import { appendProgress, readProgress } from '../verify/progress-file.ts';
 import { printVerify, verifyCounts, verifyJson } from '../verify/report.ts';
-import type { UnitResult, VerifySetup } from '../verify/unit.ts';
-import { casesOfUnit, joinParts, parseShard, unitsOf } from '../verify/units.ts';
+import { sweep } from '../verify/sweep.ts';
+import type { UnitResult } from '../verify/unit.ts';
+import { parseShard, unitsOf } from '../verify/units.ts';
 
 const WITNESS = 'onnxruntime/cpu';
 
@@ -107,30 +107,15 @@ export const verify = defineCommand({
       written = written.then(() => store.append(accuracyRows(result.verdicts, measured)));
       written.catch(() => {});
     };
-    const setup: VerifySetup = { config: configOf(options, io), chips, witness: WITNESS };
-    const sweep = (names: readonly string[], witness: string, take: (r: UnitResult) => void): Promise<void> =>
-      runPool<VerifySetup, UnitResult>(names, {
+    await withProgress(progress, `${results.length} of ${total}`, () =>
+      sweep([...units], {
         program,
-        verb: 'verify-worker',
-        setup: { ...setup, witness },
+        setup: { config: configOf(options, io), chips, witness: WITNESS },
         jobs: options.jobs ?? availableParallelism(),
         limitMs: (options.timeout ?? 300) * 1000,
-        done: take,
-        lost: (name, status, reason, ms) => ({ name, verdicts: [], refused: {}, notAllowed: 0, ms, lost: { status, reason } }),
-      });
-    const crashed: UnitResult[] = [];
-    await withProgress(progress, `${results.length} of ${total}`, async () => {
-      await sweep([...units], WITNESS, (r) => (r.lost ? crashed.push(r) : done(r)));
-      // A crash is narrowed down to its case, and without the witness, which may have been the one that crashed.
-      for (const unit of crashed) {
-        if (single) done(unit);
-        else {
-          const parts: UnitResult[] = [];
-          await sweep(casesOfUnit(unit.name), '', (r) => void parts.push(r));
-          done(joinParts(unit, parts));
-        }
-      }
-    });
+        done,
+      }),
+    );
     // What went wrong with writing is thrown here, once everything was measured.
     await written;
     results.sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -7,7 +7,7 @@ import { opName } from '../../core/graph.ts';
 import type { DType } from '../../core/dtype.ts';
 import type { OpenChip } from '../../dispatch/planned.ts';
 import type { RuntimeConfig } from '../../host/flagos.ts';
-import { verifyCall, type CaseVerdict, type VerifyTarget } from '../../opmanager/verify/check.ts';
+import { verifyCall, type CaseBase, type CaseVerdict, type VerifyTarget } from '../../opmanager/verify/check.ts';
 import type { OpSet } from '../../ops/registry.ts';
 import { servePool } from '../conformance/pool.ts';
 import { openRuntime } from '../runtime-options.ts';
@@ -18,6 +18,8 @@ export interface VerifySetup {
   readonly chips: readonly string[];
   /** Chip to ask about cases that fail, if it is open. */
   readonly witness: string;
+  /** `<kernel> <case id>`: what took a child down before. */
+  readonly skip: readonly string[];
 }
 
 /** What the second witness says of a case that failed. */
@@ -33,7 +35,7 @@ export interface UnitResult {
   readonly notAllowed: number;
   readonly ms: number;
   /** The child crashed, or took too long. */
-  readonly lost?: { readonly status: 'crash' | 'timeout'; readonly reason: string } | undefined;
+  readonly lost?: { readonly status: 'crash' | 'timeout'; readonly reason: string; readonly at: CaseBase | undefined } | undefined;
 }
 
 /** Errors that mean a call makes no sense for the op and type. */
@@ -42,7 +44,13 @@ const callErrors = new Set(['FLAGOS_E_SHAPE', 'FLAGOS_E_DTYPE', 'FLAGOS_E_VALUE'
 const targetOf = ({ provider, chip, session }: OpenChip): VerifyTarget => ({ provider: provider.name, chip: chip.id, session });
 
 /** Runs a unit on the chips that are open. */
-export const runUnit = async (name: string, chips: readonly OpenChip[], ops: OpSet, witness: string): Promise<UnitResult> => {
+export const runUnit = async (
+  name: string,
+  chips: readonly OpenChip[],
+  ops: OpSet,
+  { witness, skip }: Pick<VerifySetup, 'witness' | 'skip'>,
+  begin?: (base: CaseBase) => void,
+): Promise<UnitResult> => {
   const began = performance.now();
   const [chipId, rest] = [name.slice(0, name.indexOf(' ')), name.slice(name.indexOf(' ') + 1)];
   const chip = chips.find((c) => c.id === chipId);
@@ -58,7 +66,11 @@ export const runUnit = async (name: string, chips: readonly OpenChip[], ops: OpS
   for (const call of callsOf(record, ops, dtype)) {
     if (single && call.label !== single.label) continue;
     try {
-      const made = await verifyCall(targetOf(chip), call, dtype, { only: single && [single.inputClass] });
+      const made = await verifyCall(targetOf(chip), call, dtype, {
+        only: single && [single.inputClass],
+        skip: ({ id, kernel }) => skip.includes(`${kernel} ${id}`),
+        begin,
+      });
       if (made.refused !== undefined) refused[made.refused] = (refused[made.refused] ?? 0) + 1;
       for (const v of made.verdicts) {
         if (v.level !== 'fail' || !second) verdicts.push(v);
@@ -84,7 +96,7 @@ export const runUnit = async (name: string, chips: readonly OpenChip[], ops: OpS
 
 /** Serves as a child. */
 export const serveUnits = (): Promise<void> =>
-  servePool<VerifySetup, UnitResult>(async ({ config, chips, witness }) => {
-    const { runtime } = await openRuntime(config, chips);
-    return (name) => runUnit(name, runtime.chips, runtime.ops, witness);
+  servePool<VerifySetup, UnitResult>(async (setup) => {
+    const { runtime } = await openRuntime(setup.config, setup.chips);
+    return (name, at) => runUnit(name, runtime.chips, runtime.ops, setup, at);
   });

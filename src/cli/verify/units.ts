@@ -4,9 +4,7 @@ import { opName } from '../../core/graph.ts';
 import type { OpRecord } from '../../ops/define.ts';
 import { hashOf } from '../../opmanager/verify/random.ts';
 import { usageError } from '../args/option.ts';
-import { opSet } from '../../ops/index.ts';
-import { callsOf, dtypesOf, idsOf, notVerified } from './catalogue.ts';
-import type { UnitResult } from './unit.ts';
+import { dtypesOf, notVerified } from './catalogue.ts';
 
 /** A chip whose kernels are verified. */
 export interface OpChip {
@@ -49,27 +47,3 @@ export const unitsOf = (
         ),
     )
     .filter((name) => shard === undefined || hashOf(name) % shard.of === shard.index);
-
-/** The cases of a unit, each a unit by itself. */
-export const casesOfUnit = (name: string): string[] => {
-  const space = name.indexOf(' ');
-  const slash = name.lastIndexOf('/');
-  const [chip, op, dtype] = [name.slice(0, space), name.slice(space + 1, slash), name.slice(slash + 1) as DType];
-  const record = opSet.records.find((r) => opName(r.domain, r.name) === op);
-  return record ? callsOf(record, opSet, dtype).flatMap((call) => idsOf(call, dtype).map((id) => `${chip} ${id}`)) : [];
-};
-
-/** One result of the parts of a unit that was lost as a whole; lost again only if one of them was. */
-export const joinParts = (unit: UnitResult, parts: readonly UnitResult[]): UnitResult => {
-  const again = parts.find((p) => p.lost);
-  const refused: Record<string, number> = {};
-  for (const p of parts) for (const [reason, n] of Object.entries(p.refused)) refused[reason] = (refused[reason] ?? 0) + n;
-  return {
-    name: unit.name,
-    verdicts: parts.flatMap((p) => p.verdicts),
-    refused,
-    notAllowed: Math.max(0, ...parts.map((p) => p.notAllowed)),
-    ms: unit.ms,
-    ...(again ? { lost: { status: again.lost!.status, reason: `${again.name}: ${again.lost!.reason}` } } : {}),
-  };
-};

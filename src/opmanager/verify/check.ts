@@ -39,6 +39,29 @@ export interface CaseVerdict {
   readonly problem?: string | undefined;
 }
 
+export type CaseBase = Pick<CaseVerdict, 'id' | 'kernel' | 'signature' | 'inputClass'>;
+
+export interface VerifyOptions {
+  /** Classes to run; default all of the call's. */
+  readonly only?: readonly InputClass[] | undefined;
+  /** Cases that are known to take the process down. */
+  readonly skip?: ((base: CaseBase) => boolean) | undefined;
+  /** Told each case before it runs. */
+  readonly begin?: ((base: CaseBase) => void) | undefined;
+}
+
+/** A case as failed, for a reason in words. */
+export const failedCase = (base: CaseBase, problem: string, level: Level = 'fail'): CaseVerdict => ({
+  ...base,
+  level,
+  maxEta: Infinity,
+  p999Eta: Infinity,
+  classMismatches: 0,
+  elements: 0,
+  metrics: undefined,
+  problem,
+});
+
 export interface VerifyTarget {
   readonly provider: string;
   readonly chip: string;
@@ -113,18 +136,9 @@ const checkCase = async (
   call: VerifyCall,
   model: ErrorModel,
   inputs: readonly (Value | undefined)[],
-  base: Pick<CaseVerdict, 'id' | 'kernel' | 'signature' | 'inputClass'>,
+  base: CaseBase,
 ): Promise<CaseVerdict> => {
-  const failed = (problem: string, level: Level = 'fail'): CaseVerdict => ({
-    ...base,
-    level,
-    maxEta: Infinity,
-    p999Eta: Infinity,
-    classMismatches: 0,
-    elements: 0,
-    metrics: undefined,
-    problem,
-  });
+  const failed = (problem: string, level?: Level): CaseVerdict => failedCase(base, problem, level);
   const position = new Map(call.node.inputs.map((name, i) => [name, i]));
   const given = region.inputs.map(({ name }) => inputs[position.get(name)!]);
   const before = given.map((v) => (v instanceof Tensor ? v.clone() : v));
@@ -175,14 +189,13 @@ const numericsKey = (v: Variant): string =>
 
 /**
  * Verifies a call with every class of values on every variant a chip offers for it.
- * @param only classes to run; default all of the call's.
  * @throws what the op's record says of a call it does not allow: the call is wrong then, not the kernel.
  */
 export const verifyCall = async (
   target: VerifyTarget,
   call: VerifyCall,
   dtype: string,
-  { only, variants: wanted }: { readonly only?: readonly InputClass[] | undefined; readonly variants?: readonly string[] | undefined } = {},
+  { only, skip, begin }: VerifyOptions = {},
 ): Promise<CallVerdict> => {
   const op = opName(call.node.domain, call.node.op);
   const verdicts: CaseVerdict[] = [];
@@ -196,9 +209,10 @@ export const verifyCall = async (
       const support = target.session.supports(region);
       if (!support.ok) return { verdicts, refused: `${support.reason}: ${support.detail}` };
       for (const variant of target.session.variants?.(region) ?? [defaultVariant]) {
-        if (wanted && !wanted.includes(variant.name)) continue;
         const kernel = kernelId(target.provider, target.chip, op, variant.name);
         const base = { id, kernel, signature: classOfCall(call, inputs), inputClass };
+        if (skip?.(base)) continue;
+        begin?.(base);
         try {
           // Weights are part of a prepared kernel; without them it serves all classes.
           if (call.constants.length > 0) await prepared.get(variant.name)?.dispose();
@@ -207,16 +221,7 @@ export const verifyCall = async (
         } catch (thrown) {
           const error = asError(thrown);
           if (error instanceof FlagosError && error.code === 'FLAGOS_E_UNSUPPORTED') return { verdicts, refused: error.reason };
-          verdicts.push({
-            ...base,
-            level: 'fail',
-            maxEta: Infinity,
-            p999Eta: Infinity,
-            classMismatches: 0,
-            elements: 0,
-            metrics: undefined,
-            problem: `could not be prepared: ${error.message}`,
-          });
+          verdicts.push(failedCase(base, `could not be prepared: ${error.message}`));
           continue;
         }
         const key = numericsKey(variant);

@@ -53,7 +53,7 @@ const calls: Readonly<Record<string, readonly CallSpec[]>> = {
     { label: 'edge', inputs: { data: [5, 17], pads: int64(1, 2, 0, 3) }, attrs: { mode: 'edge' } },
     { label: 'cut', inputs: { data: [5, 17], pads: int64(-1, 0, 0, -3) } },
   ],
-  Expand: [{ label: 'both', inputs: { data: [1, 17, 1], shape: int64(3, 1, 5) } }],
+  Expand: [{ label: 'both', inputs: { input: [1, 17, 1], shape: int64(3, 1, 5) } }],
   Tile: [{ label: 'both', inputs: { input: [3, 7], repeats: int64(2, 3) } }],
   DepthToSpace: [{ label: 'crd', inputs: { input: [1, 12, 3, 5] }, attrs: { blocksize: 2, mode: 'CRD' } }],
   SpaceToDepth: [{ label: 'two', inputs: { input: [1, 3, 6, 10] }, attrs: { blocksize: 2 } }],
