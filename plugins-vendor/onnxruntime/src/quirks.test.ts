@@ -59,6 +59,16 @@ const relative = (actual: readonly number[], expected: readonly number[]): numbe
   return Math.max(...actual.map((a, i) => Math.abs(a - expected[i]!))) / Math.max(...expected.map(Math.abs));
 };
 
+describe('Gemm', () => {
+  it('of no terms is beta · C', async () => {
+    const gemm = (k: number, beta: number): Single =>
+      single('y = Gemm a b c', { beta: { float: beta } }, { a: ramp(1, k), b: ramp(k, 2), c: tensor('float32', [2], [1, 2]) });
+    expect([reasonOf(gemm(0, 2)), reasonOf(gemm(0, 1)), reasonOf(gemm(1, 2))]).toEqual(['KNOWN_BUG', 'ok', 'ok']);
+    expect(await direct(gemm(0, 2), 13)).toEqual([1, 2]);
+    expect(await allowed(gemm(0, 1))).toEqual([1, 2]);
+  });
+});
+
 describe('DFT and STFT', () => {
   const values = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.fround(Math.sin(i * i)));
   /** [re, im] pairs of the transform of a real signal, in float64. */

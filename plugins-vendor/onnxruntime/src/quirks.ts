@@ -124,6 +124,16 @@ const quirks: Readonly<Record<string, readonly Quirk[]>> = {
       },
     },
   ],
+  Gemm: [
+    {
+      reason: 'KNOWN_BUG',
+      detail: 'with no terms to add (inner extent 0) the result is C, not beta · C',
+      when: (f) => {
+        const beta = f.node.attrs['beta'];
+        return f.has(2) && beta?.type === 'float' && beta.value !== 1 && f.dims(0)?.[f.int('transA') === 1 ? 0 : 1] === 0;
+      },
+    },
+  ],
   MaxUnpool: [
     {
       reason: 'KNOWN_BUG',
