@@ -198,12 +198,13 @@ export const compileErrorModel = (
         const out = precisionOf(p.dtype)!;
         const tiny = arithmetic.flushes ? Math.max(out.minNormal, arithmetic.tiny) : out.minSubnormal;
         // A kernel that declares to calculate in less than it stores has its ULP there.
+        const floor = accuracy.kind === 'ulp' && accuracy.absolute === true;
         const coarse = arithmetic.accumulateRoundoff > 1.5 * out.u;
         const near = tiny + p.longest * largest * arithmetic.tiny;
         const allowed: Partial<Record<ModelLevel, Float64Array>> = {};
         for (const level of levels) {
           const error = p.errors[level] === undefined ? undefined : (results[p.errors[level]!]!.data as Float64Array);
-          const { factor, ulp } = levelRules[level];
+          const { factor, ulp, absolute } = levelRules[level];
           const into = new Float64Array(exact.length);
           for (let k = 0; k < exact.length; k++) {
             const y = Math.abs(exact[k]!);
@@ -211,7 +212,7 @@ export const compileErrorModel = (
               accuracy.kind === 'ulp'
                 ? accuracy.ulp * ulp * (coarse ? 2 * arithmetic.accumulateRoundoff * y : spacingAt(finite(y, out.max), out))
                 : factor * (out.u + goldenRoundoff) * y;
-            into[k] = own + factor * (error?.[k] ?? 0) + near;
+            into[k] = own + factor * (error?.[k] ?? 0) + near + (floor ? absolute * out.u : 0);
           }
           allowed[level] = into;
         }

@@ -21,7 +21,7 @@ import {
 } from '../compiler/expr.ts';
 import { atBroadcast, broadcastShapes, compute, map } from '../compiler/tensor-expr.ts';
 import { float, oneOf } from './attrs.ts';
-import { contraction, defineOp, exact, ulp } from './define.ts';
+import { bounded, contraction, defineOp, exact, ulp } from './define.ts';
 import { floats, signedInts } from './types.ts';
 import { expectShape, sameShape, shapeError, showShape } from './util.ts';
 
@@ -98,7 +98,7 @@ export const Elu = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float(1) },
   compute: ({ X }, { alpha }) => map(X, (x) => elu(x, alpha)),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 export const Celu = defineOp({
@@ -108,7 +108,7 @@ export const Celu = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float(1) },
   compute: ({ X }, { alpha }) => map(X, (x) => add(max(x, 0), min(mul(alpha, expm1(div(x, alpha))), 0))),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 export const Selu = defineOp({
@@ -118,7 +118,7 @@ export const Selu = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float32(1.67326319217681884765625), gamma: float32(1.05070102214813232421875) },
   compute: ({ X }, { alpha, gamma }) => map(X, (x) => mul(gamma, select(gt(x, 0), x, mul(alpha, expm1(x))))),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 export const HardSigmoid = defineOp({
@@ -137,7 +137,7 @@ export const HardSwish = defineOp({
   inputs: { X: floats },
   outputs: { Y: 'X' },
   compute: ({ X }) => map(X, (x) => mul(x, hardSigmoid(x, 1 / 6, 0.5))),
-  accuracy: ulp(4),
+  accuracy: bounded(4),
 });
 
 export const Swish = defineOp({
@@ -147,7 +147,7 @@ export const Swish = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float(1) },
   compute: ({ X }, { alpha }) => map(X, (x) => swish(x, alpha)),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 /** Swish of the gate A times B; no broadcasting. */
@@ -170,7 +170,7 @@ export const Mish = defineOp({
   inputs: { X: floats },
   outputs: { Y: 'X' },
   compute: ({ X }) => map(X, (x) => mul(x, tanh(softplus(x)))),
-  accuracy: ulp(16),
+  accuracy: bounded(16),
 });
 
 export const Softplus = defineOp({
@@ -179,7 +179,7 @@ export const Softplus = defineOp({
   inputs: { X: floats },
   outputs: { Y: 'X' },
   compute: ({ X }) => map(X, softplus),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 export const Softsign = defineOp({

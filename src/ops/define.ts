@@ -112,14 +112,16 @@ export type RunSubgraph = (graph: Graph, inputs: readonly Value[]) => MaybePromi
 /** How exact a kernel of the op is asked to be, at level `standard` (design: error model). */
 export type Accuracy =
   | { readonly kind: 'exact' }
-  /** Element-wise functions: units in the last place. */
-  | { readonly kind: 'ulp'; readonly ulp: number }
+  /** Element-wise functions: units in the last place; `absolute`: at level `loose` results near 0 may be as far off as ones near 1. */
+  | { readonly kind: 'ulp'; readonly ulp: number; readonly absolute?: true }
   /** Sums of products over a length: the error model of docs/accuracy-model.md. */
   | { readonly kind: 'contraction' }
   /** Discontinuous (rounding to integers, comparisons of rounded values): one step of the output is allowed where the exact value is a tie. */
   | { readonly kind: 'step' };
 export const exact: Accuracy = { kind: 'exact' };
 export const ulp = (n: number): Accuracy => ({ kind: 'ulp', ulp: n });
+/** Functions whose values are of order one, however small some of them are: sigmoid, tanh, erf. WebNN's tolerance for them is absolute. */
+export const bounded = (n: number): Accuracy => ({ kind: 'ulp', ulp: n, absolute: true });
 export const contraction: Accuracy = { kind: 'contraction' };
 export const step: Accuracy = { kind: 'step' };
 

@@ -35,7 +35,7 @@ import {
 import { map, fill } from '../compiler/tensor-expr.ts';
 import type { Hints } from '../compiler/hints.ts';
 import { flag } from './attrs.ts';
-import { anyValue, defineOp, exact, ulp, type Accuracy, type OpRecord } from './define.ts';
+import { anyValue, bounded, defineOp, exact, ulp, type Accuracy, type OpRecord } from './define.ts';
 import { float8s, floats, numeric, signedInts } from './types.ts';
 
 /** ONNX names the argument of its older element-wise ops `X`, of others `input`. */
@@ -79,22 +79,22 @@ export const Reciprocal = unary('Reciprocal', 6, floats, reciprocal, ulp(1));
 export const Sqrt = unary('Sqrt', 6, floats, sqrt, ulp(1));
 export const Exp = unary('Exp', 6, floats, exp, ulp(4), inputOutput);
 export const Log = unary('Log', 6, floats, log, ulp(4), inputOutput);
-export const Erf = unary('Erf', 9, floats, erf, ulp(8), inputOutput);
-export const Sigmoid = unary('Sigmoid', 6, floats, sigmoid, ulp(8));
+export const Erf = unary('Erf', 9, floats, erf, bounded(8), inputOutput);
+export const Sigmoid = unary('Sigmoid', 6, floats, sigmoid, bounded(8));
 
-export const Sin = unary('Sin', 7, floats, sin, ulp(4), inputOutput, dear);
-export const Cos = unary('Cos', 7, floats, cos, ulp(4), inputOutput, dear);
-export const Tan = unary('Tan', 7, floats, tan, ulp(8), inputOutput, dear);
-export const Asin = unary('Asin', 7, floats, asin, ulp(8), inputOutput, dear);
-export const Acos = unary('Acos', 7, floats, acos, ulp(8), inputOutput, dear);
-export const Atan = unary('Atan', 7, floats, atan, ulp(8), inputOutput, dear);
+export const Sin = unary('Sin', 7, floats, sin, bounded(4), inputOutput, dear);
+export const Cos = unary('Cos', 7, floats, cos, bounded(4), inputOutput, dear);
+export const Tan = unary('Tan', 7, floats, tan, bounded(8), inputOutput, dear);
+export const Asin = unary('Asin', 7, floats, asin, bounded(8), inputOutput, dear);
+export const Acos = unary('Acos', 7, floats, acos, bounded(8), inputOutput, dear);
+export const Atan = unary('Atan', 7, floats, atan, bounded(8), inputOutput, dear);
 
-export const Sinh = unary('Sinh', 9, floats, sinh, ulp(8), inputOutput, dear);
+export const Sinh = unary('Sinh', 9, floats, sinh, bounded(8), inputOutput, dear);
 export const Cosh = unary('Cosh', 9, floats, cosh, ulp(8), inputOutput, dear);
-export const Tanh = unary('Tanh', 6, floats, tanh, ulp(8), inputOutput);
-export const Asinh = unary('Asinh', 9, floats, asinh, ulp(8), inputOutput, dear);
+export const Tanh = unary('Tanh', 6, floats, tanh, bounded(8), inputOutput);
+export const Asinh = unary('Asinh', 9, floats, asinh, bounded(8), inputOutput, dear);
 export const Acosh = unary('Acosh', 9, floats, acosh, ulp(8), inputOutput, dear);
-export const Atanh = unary('Atanh', 9, floats, atanh, ulp(8), inputOutput, dear);
+export const Atanh = unary('Atanh', 9, floats, atanh, bounded(8), inputOutput, dear);
 
 export const Not = unary('Not', 1, ['bool'], not, exact);
 

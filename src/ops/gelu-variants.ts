@@ -3,7 +3,7 @@ import { add, mul, type Expr } from '../compiler/expr.ts';
 import { compute, map, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { erfGelu, swish, tanhGelu } from './activations.ts';
 import { float } from './attrs.ts';
-import { contraction, defineOp, optional, ulp } from './define.ts';
+import { bounded, contraction, defineOp, optional } from './define.ts';
 import { floats } from './types.ts';
 import { expectRank, expectShape, shapeError, showShape } from './util.ts';
 
@@ -62,7 +62,7 @@ export const QuickGelu = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float(Math.fround(1.702)) },
   compute: ({ X }, { alpha }) => map(X, (x) => swish(x, alpha)),
-  accuracy: ulp(8),
+  accuracy: bounded(8),
 });
 
 /** After the bias, the first half of the last axis times GELU of the second half. X is [N, S, D], Y is [N, S, D/2]. */

@@ -43,6 +43,7 @@ const fromSpec = (record: OpRecord, ops: OpSet, dtype: DType, spec: CallSpec): V
       dims: given,
       positive: positive(input.name),
       finite: spec.finite?.includes(input.name) ?? false,
+      ordered: spec.ordered?.includes(input.name) ?? false,
     };
   });
   // The node needs to know only which inputs there are.

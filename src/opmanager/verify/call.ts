@@ -1,5 +1,5 @@
 /** A call to verify: an op's node, its arguments as fixed values or as shapes to fill, and the region a planner would make of it. */
-import type { DType } from '../../core/dtype.ts';
+import { isFloat, type DType } from '../../core/dtype.ts';
 import { opName, type Node, type ValueType } from '../../core/graph.ts';
 import { describeValue, Tensor, type Value } from '../../core/tensor.ts';
 import { bindNode, inferTypes } from '../../ops/bind.ts';
@@ -12,7 +12,13 @@ import { CaseRandom, hashOf } from './random.ts';
 export type CallInput =
   /** As it is: contents decide shapes, or are indices. Undefined: left out. */
   | { readonly value: Value | undefined }
-  | { readonly dtype: DType; readonly dims: readonly number[]; readonly positive?: boolean; readonly finite?: boolean };
+  | {
+      readonly dtype: DType;
+      readonly dims: readonly number[];
+      readonly positive?: boolean;
+      readonly finite?: boolean;
+      readonly ordered?: boolean;
+    };
 
 export interface VerifyCall {
   readonly record: OpRecord;
@@ -29,19 +35,21 @@ export interface VerifyCall {
 /** `MatMul/float32/m7n13k5/normal`: op, type, call, class of values. */
 export const caseId = (op: string, dtype: string, label: string, kind: InputClass): string => `${op}/${dtype}/${label}/${kind}`;
 
+const filled = (x: Exclude<CallInput, { readonly value: unknown }>, kind: InputClass, seed: string): Tensor => {
+  const plain = x.finite && kind === 'extremal' ? 'normal' : kind;
+  const t = classTensor(plain, x.dtype, x.dims, new CaseRandom(hashOf(seed)), x.positive ?? false);
+  return x.ordered && isFloat(x.dtype)
+    ? Tensor.from(
+        x.dtype,
+        x.dims,
+        t.toNumbers().map((v) => (Number.isNaN(v) ? 0 : v)),
+      )
+    : t;
+};
+
 /** The arguments of a case. */
 export const inputsOf = (call: VerifyCall, kind: InputClass, id: string): (Value | undefined)[] =>
-  call.inputs.map((x, i) =>
-    'value' in x
-      ? x.value
-      : classTensor(
-          x.finite && kind === 'extremal' ? 'normal' : kind,
-          x.dtype,
-          x.dims,
-          new CaseRandom(hashOf(`${id}#${i}`)),
-          x.positive ?? false,
-        ),
-  );
+  call.inputs.map((x, i) => ('value' in x ? x.value : filled(x, kind, `${id}#${i}`)));
 
 /** The region of a call, as a planner would make it. @throws what the op's record finds wrong with it. */
 export const regionOfCall = ({ record, node, constants: weights }: VerifyCall, inputs: readonly (Value | undefined)[]): Region => {

@@ -16,7 +16,7 @@ export const inputClasses = [
   'tiny',
   /** Subnormal numbers. */
   'denormal',
-  /** Squares still fit, but little more. */
+  /** Sums of many squares still fit, but little more. */
   'large',
   /** Zeros of both signs, infinities, NaN, extremes, among ordinary values. */
   'extremal',
@@ -61,7 +61,7 @@ const floatValue = (
     case 'denormal':
       return r.sign() * minSubnormal * r.integer(1, 2 ** Math.min(bits - 1, 30) - 1);
     case 'large':
-      return r.sign() * 2 ** r.between(top / 4, top / 2 - 2);
+      return r.sign() * 2 ** r.between(top / 4, Math.max(top / 4, top / 2 - 10));
     case 'extremal':
       if (r.uniform() > 0.12) return r.normal();
       return r.pick([

@@ -20,6 +20,8 @@ export interface CallSpec {
   readonly constants?: readonly string[];
   /** Inputs that stay finite: what is skipped (padding) and what is multiplied by 0 may differ where weights are NaN or infinite. */
   readonly finite?: readonly string[];
+  /** Inputs without NaN: ONNX does not say where it stands in an order. */
+  readonly ordered?: readonly string[];
   /** Default: all that suit the type. */
   readonly classes?: readonly InputClass[];
 }

@@ -29,15 +29,19 @@ export const rows: Family = (record) => {
     case 'ArgMin':
       return [
         ...shapes.flatMap((s): CallSpec[] =>
-          [-1, 0].map((axis) => ({ label: `${shapeLabel(s)}axis${axis}`, inputs: { data: s }, attrs: { axis } })),
+          [-1, 0].map((axis) => ({ label: `${shapeLabel(s)}axis${axis}`, inputs: { data: s }, ordered: ['data'], attrs: { axis } })),
         ),
-        { label: 'last', inputs: { data: [13, 17] }, attrs: { axis: 1, select_last_index: 1, keepdims: 0 } },
+        { label: 'last', inputs: { data: [13, 17] }, ordered: ['data'], attrs: { axis: 1, select_last_index: 1, keepdims: 0 } },
       ];
     case 'Softmax':
     case 'LogSoftmax':
     case 'Hardmax':
       return [
-        ...shapes.map((s): CallSpec => ({ label: shapeLabel(s), inputs: { input: s } })),
+        ...shapes.map((s): CallSpec => ({
+          label: shapeLabel(s),
+          inputs: { input: s },
+          ordered: record.name === 'Hardmax' ? ['input'] : [],
+        })),
         { label: 'axis0', inputs: { input: [17, 33] }, attrs: { axis: 0 } },
       ];
     case 'LayerNormalization':
@@ -57,6 +61,7 @@ export const rows: Family = (record) => {
       return shapes.slice(1).flatMap((s): CallSpec[] =>
         [0, 1].map((largest) => ({
           label: `${shapeLabel(s)}l${largest}`,
+          ordered: ['X'],
           inputs: { X: s, K: int64(Math.min(s.at(-1)!, 3)) },
           attrs: { largest },
           outputs: 2,

@@ -42,7 +42,7 @@ const transposed = (w: Window): CallSpec => ({
 });
 const pool = (w: Window, attrs: PlainAttributes, label = w.label): CallSpec => {
   const { group: _, ...own } = w.attrs ?? {};
-  return { label, inputs: { X: w.x }, attrs: { kernel_shape: [...w.kernel], ...own, ...attrs } };
+  return { label, inputs: { X: w.x }, ordered: ['X'], attrs: { kernel_shape: [...w.kernel], ...own, ...attrs } };
 };
 
 export const windowed: Family = (record) => {
