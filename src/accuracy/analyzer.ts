@@ -9,6 +9,8 @@ export interface Arithmetic {
   readonly inputRoundoff: (input: InputTensor) => number;
   /** Unit roundoff of every operation. */
   readonly roundoff: number;
+  /** Absolute error of an operation near 0, where results are subnormal or vanish. */
+  readonly tiny: number;
   /** Errors of a sum of K terms, in units of roundoff and of Σ|terms|. */
   readonly growth: (terms: number) => number;
   /** The same where the number of terms depends on data. */

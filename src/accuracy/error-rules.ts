@@ -3,16 +3,21 @@ import { dtypeInfo } from '../core/dtype.ts';
 import {
   abs,
   add,
+  and,
+  constant,
   div,
   eq,
   floor,
+  gt,
   le,
   log,
   max,
   mul,
   or,
+  pow,
   round,
   select,
+  sqrt,
   sub,
   type BinaryExpr,
   type CastExpr,
@@ -31,6 +36,19 @@ const scaled = (slope: Expr, error: Expr): Expr => select(or(eq(error, 0), eq(sl
 /** A step function of x jumps by 1 where a jump is within the error of x; `at`: distance of x to the nearest jump. */
 const jump = (distance: Expr, error: Expr): Expr => select(le(distance, error), max(1, error), zero);
 
+/** What may be lost where a result is subnormal or vanishes. */
+const vanishing = (a: Analyzer, e: Expr): Expr | undefined =>
+  isFloatExpr(e) && a.arithmetic.tiny > 0 ? constant(a.arithmetic.tiny, 'float64') : undefined;
+
+/**
+ * Functions that are steep at 0: where x may be 0 within its error, what the error alone gives there.
+ * Undefined: everywhere its slope.
+ */
+const nearZero = (e: UnaryExpr, error: Expr): Expr | undefined => {
+  if (e.op === 'sqrt') return sqrt(mul(2, error));
+  return e.op === 'log' || e.op === 'rsqrt' || e.op === 'reciprocal' ? constant(Infinity, 'float64') : undefined;
+};
+
 const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined => {
   const inner = a.errorOf(e.x, scope);
   if (e.op === 'neg' || e.op === 'abs') return inner;
@@ -40,7 +58,10 @@ const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined =
     const y = wide(a.valueOf(e, scope));
     const u = 2 * f.ulp * a.arithmetic.roundoff;
     const own = roundingOf(f.absolute ? max(1, abs(y)) : abs(y), u);
-    return plus(inner && scaled(f.slope(x, y), inner), own);
+    const near = inner && nearZero(e, inner);
+    const passed = inner && scaled(f.slope(x, y), inner);
+    const bounded = near && passed ? select(and(gt(inner, 0), le(abs(x), inner)), near, passed) : passed;
+    return plus(bounded, own, vanishing(a, e));
   }
   if (!inner) return undefined;
   const x = wide(a.valueOf(e.x, scope));
@@ -69,19 +90,20 @@ const binaryError = (a: Analyzer, e: BinaryExpr, scope: Scope): Expr | undefined
     case 'floormod':
       return plus(ea, eb, own);
     case 'mul':
-      return plus(ea && mul(ea, y()), eb && mul(x(), eb), own);
+      return plus(ea && mul(ea, y()), eb && mul(x(), eb), own, vanishing(a, e));
     case 'div': {
       const above = plus(ea, eb && mul(a.size(e, scope), eb));
       const passed = above && div(above, y());
-      return plus(passed, passed && !isFloatExpr(e) ? wide(passed) && add(zero, 1) : undefined, own);
+      return plus(passed, passed && !isFloatExpr(e) ? wide(passed) && add(zero, 1) : undefined, own, vanishing(a, e));
     }
     case 'floordiv':
       return plus(ea, eb) && plus(ea, eb, add(zero, 1));
     case 'pow': {
       const y0 = a.size(e, scope);
-      const byBase = ea && mul(mul(y0, y()), scaled(div(1, x()), ea));
+      // Where the base may be 0 within its error, the power of the error is what there is.
+      const byBase = ea && select(and(gt(ea, 0), le(x(), ea)), pow(mul(2, ea), y()), mul(mul(y0, y()), scaled(div(1, x()), ea)));
       const byExponent = eb && mul(y0, scaled(abs(log(x())), eb));
-      return plus(byBase, byExponent, a.roundings(e, scope, 16));
+      return plus(byBase, byExponent, a.roundings(e, scope, 16), vanishing(a, e));
     }
     case 'min':
     case 'max':
@@ -145,7 +167,9 @@ const reduceError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined
   switch (e.op) {
     case 'sum':
       a.longest = Math.max(a.longest, terms);
-      return any('sum', (inner) => plus(termError(a, e.body, inner), growth > 0 ? mul(a.size(e.body, inner), growth) : undefined));
+      return any('sum', (inner) =>
+        plus(termError(a, e.body, inner), growth > 0 ? mul(a.size(e.body, inner), growth) : undefined, vanishing(a, e)),
+      );
     case 'prod': {
       const relative = any('sum', (inner) => {
         const error = a.errorOf(e.body, inner);

@@ -104,6 +104,15 @@ describe('other ops', () => {
     expect(m!.allowed!.standard![0]!).toBeGreaterThan(u32 * m!.exact![0]!);
   });
 
+  it('near zero: what may vanish on the way may be missing in the end', () => {
+    // 1e-23² is below the smallest float32: a kernel may find 0, or anything up to √(smallest).
+    const [m] = bounds('ReduceL2', [t([1], [1e-23])], own, { keepdims: 0 });
+    expect(score(t([], [0]), m!).level).not.toBe('fail');
+    expect(score(t([], [1e-21]), m!).level).toBe('fail');
+    const [large] = bounds('ReduceL2', [t([1], [1])], own, { keepdims: 0 });
+    expect(score(t([], [1 + 2 ** -20]), large!).level).toBe('fail');
+  });
+
   it('integers, and steps only where the exact value is a tie', () => {
     const [q] = bounds('QuantizeLinear', [t([3], [0.3, 0.5, 2]), t([], [1]), t([], [0], 'uint8')]);
     expect([...q!.allowed!.standard!]).toEqual([0, 1, 0]);

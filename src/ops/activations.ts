@@ -128,7 +128,7 @@ export const HardSigmoid = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float32(0.2), beta: float(0.5) },
   compute: ({ X }, { alpha, beta }) => map(X, (x) => hardSigmoid(x, alpha, beta)),
-  accuracy: ulp(4),
+  accuracy: contraction,
 });
 
 export const HardSwish = defineOp({
