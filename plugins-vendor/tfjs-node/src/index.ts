@@ -1,0 +1,138 @@
+/** libtensorflow's kernels, through the native binding of @tensorflow/tfjs-node, as a flagos provider: for every framework. */
+import { cpus } from 'node:os';
+import {
+  ABI,
+  definePlugin,
+  Facts,
+  FlagosError,
+  KERNEL_PROVIDER,
+  Refused,
+  refused,
+  supported,
+  wrapError,
+  type Chip,
+  type ChipSession,
+  type Host,
+  type KernelProvider,
+  type Prepared,
+  type ProbeReport,
+  type Region,
+  type Support,
+  type Variant,
+} from 'flagos/plugin';
+import { find, load, type Binding } from './library.ts';
+import { knownBugs, rowOf } from './ops.ts';
+import { PreparedProgram, Program } from './program.ts';
+import type { Row } from './row.ts';
+
+/** The row of every node. @throws Refused */
+const rowsOf = (region: Region): [Row, Facts][] =>
+  region.nodes.map((node): [Row, Facts] => {
+    const row = rowOf(node.domain, node.op);
+    if (!row) throw new Refused('NO_KERNEL', `libtensorflow has no ${node.op}`);
+    const bug = node.domain === '' ? knownBugs[node.op] : undefined;
+    if (bug) throw new Refused('KNOWN_BUG', `${node.op}: ${bug}`);
+    return [row, new Facts(node, region)];
+  });
+
+export class TfjsNodeSession implements ChipSession {
+  readonly regions = 'connected';
+  readonly dynamicShapes = false;
+  readonly prior;
+  readonly #binding: Binding;
+
+  constructor(binding: Binding, threads: number) {
+    this.#binding = binding;
+    this.prior = { overheadUs: 15, gflops: 60 * threads, gbps: 6 };
+  }
+
+  supports(region: Region): Support {
+    try {
+      for (const [row, facts] of rowsOf(region)) row(facts);
+      return supported;
+    } catch (thrown) {
+      if (thrown instanceof Refused) return refused(thrown.reason, thrown.message);
+      throw thrown;
+    }
+  }
+
+  variants(): readonly Variant[] {
+    return [
+      { name: 'default', numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated', 'approximate', 'flush-denormals'] } },
+    ];
+  }
+
+  prepare(region: Region): Prepared {
+    const support = this.supports(region);
+    if (!support.ok) throw new FlagosError('FLAGOS_E_UNSUPPORTED', support.detail, { details: { reason: support.reason } });
+    return this.build(region, rowsOf(region));
+  }
+
+  /** A region by given rows, whether or not it should be asked for: tests of known bugs do. */
+  build(region: Region, rows: readonly [Row, Facts][]): Prepared {
+    const program = new Program(this.#binding, region);
+    const inputs = region.inputs.map(({ name, type }) => {
+      if (type?.kind !== 'tensor') throw new FlagosError('FLAGOS_E_UNSUPPORTED', `the type of '${name}' is not known`);
+      return program.incoming(name, type.dtype);
+    });
+    for (const [row, facts] of rows) row(facts, program);
+    const outputs = region.outputs.map(({ name, type }) => ({
+      slot: program.plainOf(name),
+      dims: type?.kind === 'tensor' && type.shape ? type.shape.map(Number) : [],
+    }));
+    return new PreparedProgram(program, inputs, outputs);
+  }
+
+  /** Tensors libtensorflow holds in this process, whoever made them. */
+  get tensors(): number {
+    return this.#binding.getNumOfTensors();
+  }
+
+  close(): void {}
+}
+
+export class TfjsNodeProvider implements KernelProvider {
+  readonly name = 'tfjs-node';
+  readonly kind = 'vendor';
+  readonly version = '0.1.0';
+
+  /** Looks for the binding; does not load it. */
+  probe(host: Host): ProbeReport {
+    const found = find(host.env);
+    if (!found) {
+      const hint =
+        'npm install @tensorflow/tfjs-node, or node scripts/build-tfjs-node.mjs in a clone of flagos; FLAGOS_TFJS_NODE names its folder';
+      return { chips: [], missing: [{ chip: 'cpu', reason: '@tensorflow/tfjs-node with its native binding is not installed', hint }] };
+    }
+    const processor = cpus()[0]?.model.trim() ?? process.arch;
+    return {
+      chips: [
+        {
+          id: 'cpu',
+          description: `libtensorflow of @tensorflow/tfjs-node ${found.version} on ${processor}`,
+          fingerprint: `tfjs-node ${found.version}; ${found.stamp}; ${processor}; ${host.threads} threads`,
+        },
+      ],
+    };
+  }
+
+  /** @throws FLAGOS_E_CHIP when the binding or libtensorflow cannot be loaded. */
+  open(_chip: Chip, host: Host): TfjsNodeSession {
+    const found = find(host.env);
+    if (!found) throw new FlagosError('FLAGOS_E_CHIP', '@tensorflow/tfjs-node is gone since it was found');
+    try {
+      const binding = load(found, host);
+      host.logger.log('debug', `tfjs-node: libtensorflow ${binding.TF_Version} from ${found.file}`);
+      return new TfjsNodeSession(binding, host.threads);
+    } catch (thrown) {
+      throw wrapError('FLAGOS_E_CHIP', thrown, { hint: `see whether \`node -e "require('${found.file}')"\` works` });
+    }
+  }
+}
+
+export default definePlugin({
+  abi: ABI,
+  bind(container) {
+    container.bind(KERNEL_PROVIDER).toConstantValue(new TfjsNodeProvider());
+  },
+});

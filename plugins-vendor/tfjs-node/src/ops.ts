@@ -1,0 +1,16 @@
+/** ONNX ops that libtensorflow has kernels for, by name; and those whose kernels must not be asked. */
+import { axisOps } from './axes.ts';
+import { elementwiseOps } from './elementwise.ts';
+import { movementOps } from './movement.ts';
+import type { Row } from './row.ts';
+import { windowOps } from './windows.ts';
+
+const byName: Readonly<Record<string, Row>> = { ...elementwiseOps, ...axisOps, ...movementOps, ...windowOps };
+
+/** Ops whose kernels answer wrongly, with the reason; kernels.test.ts shows that each still does. */
+export const knownBugs: Readonly<Record<string, string>> = {};
+
+export const rowOf = (domain: string, op: string): Row | undefined => {
+  const name = domain === '' ? op : `${domain}.${op}`;
+  return Object.hasOwn(byName, name) ? byName[name] : undefined;
+};
