@@ -196,7 +196,7 @@ const ops: Readonly<Record<string, (call: Call) => Plan | Refusal>> = {
   GlobalAveragePool: pooling('average', true),
   // Not LogSoftmax: of one element it gives 1.4e-6 in place of 0 (2.6.3).
   Softmax: softmax,
-  Relu: eltwise(31),
+  // Not Relu: it makes 0 of NaN.
   Sigmoid: eltwise(175),
   Tanh: eltwise(47),
 };
