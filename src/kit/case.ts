@@ -10,9 +10,7 @@ import type { OpRecord } from '../ops/define.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { callGraph, type PlainAttributes } from '../runtime/call.ts';
 import type { Region, RegionValue } from '../plugins/contract.ts';
-import { referenceProvider } from '../plugins/reference.ts';
 import { exampleOf, typeOf, typesOf } from './examples/example.ts';
-import { perform } from './perform.ts';
 
 export interface Case {
   /** Op, type and shapes. */
@@ -210,7 +208,7 @@ const filled = (c: Case, what: string, values: readonly number[]): Case => {
 const edgeCases = (ops: OpSet, op: string, dtype: DType): Case[] => {
   const plain = shapeCases(ops, op, dtype);
   const softmax = op.endsWith('Softmax');
-  if (softmax) return [...plain, filled(shapedCase(ops, op, dtype, [[5, 6]]), 'masked', [1, -Infinity, 2, -50, 3.5, 40])];
+  if (softmax) return [...plain, filled(shapedCase(ops, op, dtype, [[5, 6]]), 'masked', [1, -10000, 2, -50, 3.5, 40])];
   if (unary.includes(op)) return [...plain, filled(shapedCase(ops, op, dtype, [[special.length]]), 'special values', special)];
   // One NaN and one infinity: they must reach every sum they belong to, and no other one.
   if (op === 'MatMul')
@@ -305,13 +303,4 @@ export const allCases = function* (
       };
     }
   }
-};
-
-/** What is right, by the op records in float64. */
-export const expectedOf = async (ops: OpSet, { region, inputs }: Case): Promise<readonly Value[]> => {
-  const session = await referenceProvider(ops, '1').open(
-    { id: 'cpu', description: 'reference', fingerprint: '' },
-    { logger: { log: () => {} }, threads: 1, env: {} },
-  );
-  return perform(session, region, inputs, 'float64');
 };

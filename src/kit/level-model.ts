@@ -7,7 +7,6 @@ import { isPromise } from '../core/async.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { defaultPolicy, mergePolicies } from '../opmanager/policy.ts';
 import type { ChipSession, KernelProvider } from '../plugins/contract.ts';
-import { defaultVariant } from '../plugins/contract.ts';
 import { referenceProvider } from '../plugins/reference.ts';
 import { ProviderRegistry } from '../plugins/registry.ts';
 import { Runtime } from '../runtime/runtime.ts';
@@ -169,7 +168,7 @@ const runModel = async (subject: Subject, { dims, model }: (typeof models)[numbe
     const proof = `${here.length} of ${places.length} nodes in ${regions} regions, ${counted.runs()} kernel runs counted`;
     if (here.length === 0) return skip('it has none of the ops of this model');
     if (counted.runs() < regions) return fail(`${proof}: what is said to run here did not`);
-    const found = judge(actual, expected, defaultVariant);
+    const found = judge(actual, expected);
     return {
       ...found,
       detail: found.detail === undefined ? proof : `${proof}; ${found.detail}`,

@@ -16,6 +16,7 @@ import {
   type ProbeReport,
   type Region,
   type Support,
+  type Variant,
 } from 'flagos/plugin';
 import { findLibrary, OneDnn, Primitive } from './library.ts';
 import { planOf } from './ops.ts';
@@ -35,6 +36,13 @@ class OneDnnSession implements ChipSession {
   supports(region: Region): Support {
     const plan = planOf(region);
     return typeof plan === 'function' ? supported : plan;
+  }
+
+  variants(region: Region): readonly Variant[] {
+    // Exponentials are polynomials, and what they make smaller than a normal number is 0.
+    const exponential = ['Sigmoid', 'Softmax', 'Tanh'].includes(region.nodes[0]!.op);
+    const notes = exponential ? (['reassociated', 'approximate', 'flush-denormals'] as const) : (['reassociated'] as const);
+    return [{ name: 'default', numerics: { inputs: 'same', accumulate: 'same', notes } }];
   }
 
   prepare(region: Region): Prepared {
