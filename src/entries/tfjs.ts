@@ -7,11 +7,13 @@
  *     await tf.setBackend('flagos');
  */
 import { registerTfBackend } from '../frameworks/tfjs/install.ts';
+import { WholeModel, wholeModels, type TfModel } from '../frameworks/tfjs/whole.ts';
 import type { TfModule } from '../frameworks/tfjs/tf-types.ts';
 import { sharedRuntime, tfjsPolicy, type Flagos } from '../host/flagos.ts';
 import type { PolicyOverride } from '../opmanager/policy.ts';
 
 export type { TfCoverage } from '../frameworks/tfjs/coverage.ts';
+export { WholeModel, type TfModel } from '../frameworks/tfjs/whole.ts';
 export type { FlagosBackend } from '../frameworks/tfjs/backend.ts';
 
 /** Fields of a policy, by the names onnxruntime's provider takes, and what concerns tfjs alone. */
@@ -20,6 +22,10 @@ export interface TfInstallOptions extends PolicyOverride {
   readonly runtime?: Flagos;
   /** Programs that name no backend run on FlagOS too. */
   readonly asDefault?: boolean;
+  /** Whether `predict` and `execute` of models run whole; default true. It takes classes from the module (`GraphModel`, `LayersModel`), or from `models`. */
+  readonly wholeModels?: boolean;
+  /** Model classes that are not in the module itself: those of @tensorflow/tfjs-converter and @tensorflow/tfjs-layers. */
+  readonly models?: Readonly<Record<string, unknown>>;
   /** The chip to run on, `flagos/cpu`: short for `prefer: ['flagos/cpu']`. */
   readonly chip?: string;
 }
@@ -31,8 +37,17 @@ export interface TfInstallOptions extends PolicyOverride {
  * @throws FLAGOS_E_USAGE if `tf` is no tfjs module; FLAGOS_E_CONFIG for options that are none.
  */
 export const install = async (tf: object, options: TfInstallOptions = {}): Promise<void> => {
-  const { runtime, asDefault = false, chip, ...policy } = options;
+  const { runtime, asDefault = false, chip, wholeModels: whole = true, models, ...policy } = options;
   const checked = tfjsPolicy({ ...policy, ...(chip === undefined ? {} : { prefer: [chip] }) });
   const module = ('registerBackend' in tf ? tf : (tf as { readonly default?: object }).default) as TfModule;
   registerTfBackend(module, (runtime ?? (await sharedRuntime())).runtime, { policy: checked, asDefault });
+  if (whole) for (const classes of [module, models ?? {}]) wholeModels(module, classes as Readonly<Record<string, unknown>>);
 };
+
+/**
+ * A GraphModel or LayersModel that runs on FlagOS as one planned graph, whatever backend is in use otherwise.
+ * Results are tensors as the model's own.
+ * @param tf the module the model's tensors are of, after {@link install}.
+ */
+export const wrap = (tf: object, model: TfModel): WholeModel =>
+  new WholeModel(('registerBackend' in tf ? tf : (tf as { readonly default?: object }).default) as TfModule, model);

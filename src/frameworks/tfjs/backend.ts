@@ -10,11 +10,15 @@ import type { TfCoverage } from './coverage.ts';
 import { cutFor, graphOf, leafValues, release, type Cut } from './cut.ts';
 import type { Shared } from './shared.ts';
 import type { Template } from './template.ts';
+import type { Tracing } from './trace.ts';
 import type { BackendValues, DataId, TensorInfo, TfBackend, TfDType, TfEngine } from './tf-types.ts';
 import { decoded, deinterleave, encoded, fromTf, interleave, tfDType, toTf } from './values.ts';
 
 /** Calls that may wait before they are run without being asked for: what a program never reads must not grow for ever. */
 const WAITING_LIMIT = 256;
+
+/** Whether a whole model is among the calls. */
+const isWhole = (cut: Cut): boolean => cut.calls.some((c) => c.template.whole === true);
 
 export class FlagosBackend implements TfBackend {
   readonly shared: Shared;
@@ -26,6 +30,8 @@ export class FlagosBackend implements TfBackend {
   #waiting: Call[] = [];
   /** While something is timed: every call counts, also those whose results are gone. */
   #timing = false;
+  /** The model that is being traced. */
+  #tracing: Tracing | undefined;
 
   constructor(shared: Shared, engine: TfEngine) {
     this.shared = shared;
@@ -67,6 +73,7 @@ export class FlagosBackend implements TfBackend {
     const cell = new Cell(tfDType(value.dtype), value.dims);
     cell.value = value;
     this.#count++;
+    this.#tracing?.made.add(cell);
     return cell;
   }
 
@@ -95,6 +102,7 @@ export class FlagosBackend implements TfBackend {
     const cell = new Cell(dtype, [...shape]);
     this.#fill(cell, values, shape, dtype);
     this.#count++;
+    this.#tracing?.made.add(cell);
     return cell;
   }
 
@@ -159,7 +167,7 @@ export class FlagosBackend implements TfBackend {
     }
     this.#count += outputs.length;
     this.#waiting.push(call);
-    if (this.#waiting.length >= WAITING_LIMIT && !this.#timing) this.flush();
+    if (this.#waiting.length >= WAITING_LIMIT && !this.#timing && !this.#tracing) this.flush();
     return infos;
   }
 
@@ -173,6 +181,7 @@ export class FlagosBackend implements TfBackend {
 
   #compute(targets: readonly Cell[], all = false): void {
     const cut = cutFor(targets, all);
+    this.#tracing?.looks(cut.leaves.map((l) => l.cell));
     try {
       if (cut.calls.length === 0) return;
       this.#deliver(cut, this.shared.plans.entry(cut.key, () => graphOf(cut)).runSync(leafValues(cut)));
@@ -203,6 +212,7 @@ export class FlagosBackend implements TfBackend {
   /** Contents of a cell, now. */
   value(cell: Cell): Tensor {
     if (cell.call) this.#compute([cell]);
+    else this.#tracing?.looks([cell]);
     return (cell.value ??= decoded(cell.strings!, cell.dims)!);
   }
 
@@ -210,6 +220,31 @@ export class FlagosBackend implements TfBackend {
   isText(cell: Cell): boolean {
     cell.value ??= cell.strings && decoded(cell.strings, cell.dims);
     return cell.value !== undefined || cell.call !== undefined;
+  }
+
+  /** Runs `f` while `tracing` is told what is made, and what of it is looked at. */
+  trace<T>(tracing: Tracing, f: () => T): T {
+    const outer = this.#tracing;
+    this.#tracing = tracing;
+    try {
+      return f();
+    } finally {
+      this.#tracing = outer;
+    }
+  }
+
+  /** Makes the plan that values need which nobody has read yet; runs nothing but what their inputs need. */
+  async prepare(dataIds: readonly DataId[]): Promise<void> {
+    const targets = dataIds.map((id) => this.cell(id)).filter((c) => c.call);
+    if (targets.length === 0) return;
+    const cut = cutFor(targets);
+    let ready: Promise<void>;
+    try {
+      ready = this.shared.plans.entry(cut.key, () => graphOf(cut)).ready(leafValues(cut));
+    } finally {
+      release(cut);
+    }
+    await ready;
   }
 
   // ---- reading
@@ -243,7 +278,7 @@ export class FlagosBackend implements TfBackend {
       }
       let made: Tensor[] | Promise<Tensor[]>;
       try {
-        made = this.shared.plans.entry(cut.key, () => graphOf(cut)).run(leafValues(cut));
+        made = this.shared.plans.entry(cut.key, () => graphOf(cut)).run(leafValues(cut), isWhole(cut));
         if (!isPromise(made)) return this.#deliver(cut, made);
       } finally {
         release(cut);

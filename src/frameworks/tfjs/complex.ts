@@ -136,6 +136,12 @@ class ComplexCall {
         const { real, imag } = this.#halves(inputs['x']!);
         return this.#complex(this.#op(this.#name, { x: real }), this.#op('ZerosLike', { x: imag }));
       }
+      case 'FFT':
+      case 'IFFT': {
+        const made = this.#run(this.#name, { inputs: { ...this.#halves(inputs['input']!) }, backend: this.#backend }) as TensorInfo[];
+        this.#between.push(...made);
+        return this.#complex(made[0]!, made[1]!);
+      }
       case 'Multiply':
         return this.#product(this.#halves(inputs['a']!), this.#halves(inputs['b']!));
       default:

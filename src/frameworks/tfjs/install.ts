@@ -4,6 +4,7 @@ import type { PolicyOverride } from '../../opmanager/policy.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { FlagosBackend } from './backend.ts';
 import { CoverageCount } from './coverage.ts';
+import { BACKEND } from './names.ts';
 import { KernelCalls } from './kernel-calls.ts';
 import { OtherBackends } from './others.ts';
 import { CapturedPlans } from './plans.ts';
@@ -11,7 +12,7 @@ import type { Shared } from './shared.ts';
 import { Templates } from './template.ts';
 import type { TfModule } from './tf-types.ts';
 
-export const BACKEND = 'flagos';
+export { BACKEND } from './names.ts';
 /** Chosen by itself where the user names no backend: above all of tfjs's own (webgl 2, webgpu 3). */
 const DEFAULT_PRIORITY = 10;
 

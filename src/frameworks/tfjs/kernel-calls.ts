@@ -10,6 +10,7 @@ import type { FlagosBackend } from './backend.ts';
 import type { RunNow } from './builder.ts';
 import { type Cell, keyOf, sameDims } from './cells.ts';
 import { callComplex, complexKernels, makesComplex } from './complex.ts';
+import { checks } from './kernels/checks.ts';
 import { translators } from './kernels/index.ts';
 import type { OtherBackends } from './others.ts';
 import { textOfAttributes, type Refusal, type Template } from './template.ts';
@@ -119,6 +120,8 @@ export class KernelCalls {
       args.shapes.push(info.shape);
       key += `|${n}:${sameDims(cell.dims, info.shape) ? cell.key : keyOf(info.dtype, info.shape)}`;
     }
+    const check = checks.get(name);
+    if (check) check(Object.fromEntries(args.names.map((n, i) => [n, { shape: args.shapes[i]!, value: args.cells[i]!.value }])), attrs);
     key += `|${textOfAttributes(attrs)}`;
     const made = this.template(name, key, backend, args, attrs);
     if ('refused' in made) return this.#elsewhere(name, call, made);

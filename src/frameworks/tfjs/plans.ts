@@ -69,12 +69,18 @@ class Entry {
     return tensorsOf(made);
   }
 
-  run(inputs: readonly Tensor[]): MaybePromise<Tensor[]> {
+  /** Resolves when the plan policy prefers is there, or cannot be made: then what is there stays. */
+  ready(inputs: readonly Tensor[]): Promise<void> {
+    return this.#move(inputs);
+  }
+
+  /** @param compiled whether to wait for the compiler, however little there is to calculate. */
+  run(inputs: readonly Tensor[], compiled = false): MaybePromise<Tensor[]> {
     if (this.#moved) {
       const made = this.#best!.run(inputs);
       return isPromise(made) ? made.then(tensorsOf) : tensorsOf(made);
     }
-    if (this.#plans.named || this.#long(inputs)) return this.#move(inputs).then(() => this.#settled(inputs));
+    if (this.#plans.named || compiled || this.#long(inputs)) return this.#move(inputs).then(() => this.#settled(inputs));
     this.#consider(inputs);
     return tensorsOf(this.#fast().run(inputs, { sync: true }) as Value[]);
   }

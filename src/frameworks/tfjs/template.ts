@@ -18,6 +18,8 @@ export interface Template {
   readonly nodes: readonly Node[];
   readonly constants: ReadonlyMap<string, Tensor>;
   readonly outputs: readonly Sym[];
+  /** A whole model, not a kernel: it is compiled before it first runs, if the caller can wait. */
+  readonly whole?: boolean;
 }
 
 /** Why a call is nobody's here. */

@@ -55,8 +55,19 @@ export interface TfEngine {
   readonly registryFactory: Readonly<Record<string, unknown>>;
   readonly state: {
     readonly tensorInfo: { has(dataId: DataId): boolean; get(dataId: DataId): { readonly backend: TfBackend } | undefined };
+    /** Above zero while gradients are recorded. */
+    readonly gradientDepth: number;
   };
+  readonly backendName: string | undefined;
   moveData(backend: TfBackend, dataId: DataId): void;
+  setBackend(name: string): Promise<boolean>;
+  makeTensorFromTensorInfo(info: TensorInfo, backend: TfBackend): TfTensor;
+}
+
+/** A tensor of the user's. */
+export interface TfTensor extends TensorInfo {
+  readonly isDisposed: boolean;
+  dispose(): void;
 }
 
 export interface TfModule {
@@ -66,4 +77,5 @@ export interface TfModule {
   registerKernel(config: KernelConfig): void;
   getKernel(name: string, backend: string): KernelConfig | undefined;
   getKernelsForBackend(backend: string): KernelConfig[];
+  tidy<T>(f: () => T): T;
 }

@@ -18,14 +18,16 @@ const plan = (x: TensorExpr, w: TensorExpr, attrs: SpatialAttrs): Windows => {
 
 const sums = (x: TensorExpr, w: TensorExpr, windows: Windows, n: Expr, p: readonly Expr[], k: readonly Expr[], c: Expr) => {
   const { inside, at } = windowPoint(windows, p, k);
-  return { inside, value: add(x.at(n, ...at, c), w.at(...k, c)) };
+  // In float64, as tfjs: sums that differ only beyond float32 are no tie.
+  const wide = (e: Expr): Expr => cast(e, x.dtype === 'int32' ? 'int32' : 'float64');
+  return { inside, value: add(wide(x.at(n, ...at, c)), wide(w.at(...k, c))) };
 };
 
 const dilated = (x: TensorExpr, w: TensorExpr, windows: Windows): TensorExpr =>
   imageOf(x.shape[0]!, windows.count, x.shape.at(-1)!, false, (n, p, c) =>
     maxOf(windows.kernel, (...k) => {
       const { inside, value } = sums(x, w, windows, n, p, k, c);
-      return select(inside, value, constant(x.dtype === 'int32' ? -(2 ** 31) : LOWEST, x.dtype));
+      return select(inside, value, x.dtype === 'int32' ? constant(-(2 ** 31), 'int32') : constant(LOWEST, 'float64'));
     }),
   );
 

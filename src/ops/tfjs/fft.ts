@@ -1,11 +1,10 @@
 /**
- * The discrete Fourier transform of rows of complex numbers. On the host, because expressions hold no
- * complex numbers: powers of two by Cooley and Tukey's halving, other lengths by Bluestein's convolution.
+ * The discrete Fourier transform of rows of complex numbers, given and made as their two halves. On the host: powers of two by Cooley and Tukey's halving, other lengths by Bluestein's convolution.
  */
 import { Tensor } from '../../core/tensor.ts';
 import { flag } from '../attrs.ts';
 import { defineOp } from '../define.ts';
-import { expectRank } from '../util.ts';
+import { expectRank, expectShape } from '../util.ts';
 
 type Complex = readonly [re: Float64Array, im: Float64Array];
 
@@ -68,23 +67,24 @@ export const FFT = defineOp({
   name: 'FFT',
   domain: 'tfjs',
   since: 1,
-  inputs: { X: ['complex64'] },
-  outputs: { Y: 'X' },
+  inputs: { real: ['float32'], imag: 'real' },
+  outputs: { Y: 'real', Z: 'real' },
   attrs: { inverse: flag(false) },
-  shapes: ({ X }) => [X.shape],
-  host: ({ X }, { inverse }) => {
-    expectRank(X.dims, 1, 'X');
-    const n = X.dims.at(-1)!;
-    const from = X.data as Float32Array;
-    const to = new Float32Array(from.length);
+  shapes: ({ real }) => [real.shape, real.shape],
+  host: ({ real, imag }, { inverse }) => {
+    expectRank(real.dims, 1, 'real');
+    expectShape(imag.dims, real.dims, 'imag');
+    const n = real.dims.at(-1)!;
+    const [fromReal, fromImag] = [real.data as Float32Array, imag.data as Float32Array];
+    const [toReal, toImag] = [new Float32Array(fromReal.length), new Float32Array(fromReal.length)];
     const row: Complex = [new Float64Array(n), new Float64Array(n)];
     const scale = inverse ? 1 / n : 1;
-    for (let start = 0; start < from.length; start += 2 * n) {
-      for (let k = 0; k < n; k++) [row[0][k], row[1][k]] = [from[start + 2 * k]!, from[start + 2 * k + 1]!];
+    for (let start = 0; start < fromReal.length; start += n) {
+      for (let k = 0; k < n; k++) [row[0][k], row[1][k]] = [fromReal[start + k]!, fromImag[start + k]!];
       ((n & (n - 1)) === 0 ? powerOfTwo : bluestein)(row, inverse ? 1 : -1);
-      for (let k = 0; k < n; k++) [to[start + 2 * k], to[start + 2 * k + 1]] = [row[0][k]! * scale, row[1][k]! * scale];
+      for (let k = 0; k < n; k++) [toReal[start + k], toImag[start + k]] = [row[0][k]! * scale, row[1][k]! * scale];
     }
-    return new Tensor('complex64', X.dims, to);
+    return { Y: new Tensor('float32', real.dims, toReal), Z: new Tensor('float32', real.dims, toImag) };
   },
   source: 'TensorFlow.js API, tf.spectral.fft',
 });

@@ -65,10 +65,11 @@ const batchNorm: KernelTranslator = (graph, { x, mean, variance, offset, scale }
   return [offset ? of('Add', normal, offset) : normal];
 };
 
+/** Of the two halves: the backend takes complex numbers apart. */
 const fft =
   (inverse: boolean): KernelTranslator =>
-  (graph, { input }) =>
-    input!.dtype === 'complex64' ? graph.op('tfjs.FFT', [input], { inverse }) : undefined;
+  (graph, { real, imag }) =>
+    real && imag ? graph.op('tfjs.FFT', [real, imag], { inverse }, 2) : undefined;
 
 export const blocks: KernelFamily = {
   SpaceToBatchND: spaceToBatch,

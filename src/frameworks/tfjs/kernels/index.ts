@@ -2,14 +2,32 @@
 import { FlagosError } from '../../../core/errors.ts';
 import type { KernelFamily, KernelTranslator } from '../translate.ts';
 import { binary } from './binary.ts';
+import { blocks } from './blocks.ts';
+import { convolution } from './convolution.ts';
+import { image } from './image.ts';
+import { indexing } from './indexing.ts';
 import { make } from './make.ts';
 import { matmul } from './matmul.ts';
+import { poolings } from './pooling.ts';
 import { reduce } from './reduce.ts';
 import { shape } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { unary } from './unary.ts';
 
-const families: readonly KernelFamily[] = [binary, make, matmul, reduce, shape, softmax, unary];
+const families: readonly KernelFamily[] = [
+  binary,
+  blocks,
+  convolution,
+  image,
+  indexing,
+  make,
+  matmul,
+  poolings,
+  reduce,
+  shape,
+  softmax,
+  unary,
+];
 
 /** @throws FLAGOS_E_INTERNAL if two families translate one kernel. */
 const merge = (all: readonly KernelFamily[]): ReadonlyMap<string, KernelTranslator> => {

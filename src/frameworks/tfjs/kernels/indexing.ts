@@ -99,7 +99,12 @@ export const indexing: KernelFamily = {
       off: Number(offValue),
       dtype: dtypeInfo((dtype as DType | undefined) ?? 'float32').onnx,
     }),
-  Bincount: bincount,
+  // Of any rank: what is counted is a list.
+  Bincount: (graph, { x, weights }, attributes) => {
+    const list = reshape(graph, x!, [sizeOf(x!.shape)]);
+    const own = sizeOf(weights!.shape) > 0 ? reshape(graph, weights!, list.shape) : weights!;
+    return bincount(graph, { x: list, weights: own }, attributes);
+  },
   DenseBincount: bincount,
   SearchSorted: (graph, { sortedSequence, values }, { side }) =>
     graph.op('tfjs.SearchSorted', [sortedSequence, values], { side: String(side) }),

@@ -23,6 +23,9 @@ const pooling = (
   if (isFirst(attributes)) return undefined;
   const kernel = filterOf(attributes['filterSize'], shape.length - 2);
   const numbers = windowNumbers(shape.slice(1, -1), kernel, attributes);
+  // Windows of one point that are as many as the image has points: tfjs hands the image on, wherever they stand.
+  const still = kernel.every((k) => k === 1) && numbers.counts.every((n, a) => n === shape[a + 1]);
+  if (still && (op === 'tfjs.MaxPool' || op === 'tfjs.AvgPool') && shape.length === 4) return graph.op('Identity', inputs);
   return graph.op(op, inputs, { ...numbers, kernel_shape: kernel, ...more }, outputs);
 };
 
@@ -39,5 +42,15 @@ export const poolings: KernelFamily = {
   AvgPool3DGrad: (graph, { dy, input }, attributes) =>
     pooling('tfjs.AvgPoolGrad', graph, [dy], input!.shape, attributes, { input_shape: input!.shape }),
   MaxPoolWithArgmax: (graph, { x }, attributes) =>
-    pooling('tfjs.MaxPoolWithArgmax', graph, [x], x!.shape, attributes, { include_batch: Boolean(attributes['includeBatchInIndex']) }, 2),
+    x!.shape.length === 4
+      ? pooling(
+          'tfjs.MaxPoolWithArgmax',
+          graph,
+          [x],
+          x!.shape,
+          attributes,
+          { include_batch: Boolean(attributes['includeBatchInIndex']) },
+          2,
+        )
+      : undefined,
 };

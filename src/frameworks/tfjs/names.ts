@@ -1,0 +1,2 @@
+/** What the backend is called in tfjs. */
+export const BACKEND = 'flagos';
