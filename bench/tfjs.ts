@@ -14,6 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { install, wrap } from '../src/entries/tfjs.ts';
+import { findPackage } from '../src/host/package-json.ts';
 import { readTfjs } from '../src/host/tfjs-files.ts';
 import { measure, type Contender } from './lib/measure.ts';
 import { option } from './lib/option.ts';
@@ -21,7 +22,7 @@ import { report, type Row } from './lib/report.ts';
 import { stepRows } from './lib/tfjs-training.ts';
 
 const require = createRequire(import.meta.url);
-const folder = join(dirname(require.resolve('@vladmandic/human/package.json')), 'models');
+const folder = join(findPackage('@vladmandic/human', process.cwd())!, 'models');
 const names = option('models', 'blazeface,facemesh,emotion,handlandmark-lite,movenet-lightning').split(',');
 const rounds = Number(option('rounds', '11'));
 

@@ -5,7 +5,7 @@
  * time; the calls between two looks are captured and planned, as all calls are.
  */
 import type { DType } from '../../core/dtype.ts';
-import { FlagosError } from '../../core/errors.ts';
+import { asError, FlagosError } from '../../core/errors.ts';
 import { tensorType, type Graph, type Model } from '../../core/graph.ts';
 import { Tensor } from '../../core/tensor.ts';
 import type { FlagosBackend } from './backend.ts';
@@ -173,6 +173,21 @@ export class WholeModel {
     }
   }
 
+  /** What tfjs says of an op it does not know, as an error of this library. */
+  #own(own: (inputs: unknown) => Nested, inputs: Nested): Nested {
+    try {
+      return own(inputs);
+    } catch (e) {
+      const [, op] = /^Unknown op '([^']+)'/.exec(asError(e).message) ?? [];
+      if (op === undefined) throw e;
+      throw new FlagosError('FLAGOS_E_UNKNOWN_OP', `TensorFlow.js has no op '${op}'`, {
+        hint: `define it with registerOp('${op}', …) of @tensorflow/tfjs-converter`,
+        trace: { model: this.#name, op },
+        cause: e,
+      });
+    }
+  }
+
   #capture(backend: FlagosBackend, { tensors, rebuild }: Flat, own: (inputs: unknown) => Nested): Captured | undefined {
     const engine = this.#tf.engine();
     let made: Flat | undefined;
@@ -184,7 +199,7 @@ export class WholeModel {
         const stand = tensors.map((t, i) =>
           engine.makeTensorFromTensorInfo({ dataId: cells[i]!, shape: t.shape, dtype: t.dtype }, backend),
         );
-        trace = traced(backend, this.#name, cells, () => (made = flatten(own(rebuild(stand)))).tensors);
+        trace = traced(backend, this.#name, cells, () => (made = flatten(this.#own(own, rebuild(stand)))).tensors);
       });
       return trace;
     };
