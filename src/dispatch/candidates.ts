@@ -4,12 +4,14 @@
  */
 import { asError } from '../core/errors.ts';
 import { nodeReads, opName, subgraphsOf } from '../core/graph.ts';
-import { defaultVariant, refused, type ChipSession, type Region, type Support, type Variant } from '../plugins/contract.ts';
+import { defaultVariant, refused, type ChipSession, type CostPrior, type Region, type Support, type Variant } from '../plugins/contract.ts';
 import { kernelId, type Candidate, type Verdict } from '../opmanager/decision.ts';
 import { tierOf } from '../opmanager/policy.ts';
 import { judge, type SelectionContext } from '../opmanager/select.ts';
+import { PRIOR_DOUBT } from '../opmanager/timing.ts';
 import { dispatchLanguage } from './language.ts';
 import { dispatchOp } from './op.ts';
+import { graphSignature } from './graph-signature.ts';
 import { makeRegion, signatureOf, type OpenChip } from './planned.ts';
 import type { SpecialNode, Specialized } from './specialize.ts';
 import { workOf, workUs } from './work.ts';
@@ -18,6 +20,11 @@ import { workOf, workUs } from './work.ts';
 export const CONTROL = 'flagos/host';
 /** Starting a subgraph from the runtime, microseconds: values are looked up and bound by name. */
 export const CONTROL_OVERHEAD_US = 30;
+
+/** Runs a kernel is expected to live for: what it takes to make it is spread over them. */
+const RUNS = 10_000;
+/** Microseconds to start a region: the call, and its part of making the kernel. */
+export const startUsOf = (prior: CostPrior): number => prior.overheadUs + (prior.prepareUs ?? 0) / RUNS;
 
 /** What a session says of a region, whatever it does when asked. */
 export const supportOf = (session: ChipSession, region: Region): Support => {
@@ -46,6 +53,12 @@ const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | 
     return refused('ERROR', `failed when asked for variants: ${asError(thrown).message}`);
   }
 };
+
+/** Where some kernels were measured, a declared speed is not taken at its word: it has to promise much more to be preferred. */
+const doubted = (verdicts: readonly Verdict[]): readonly Verdict[] =>
+  verdicts.some((v) => v.measured)
+    ? verdicts.map((v) => (v.measured || v.expectedUs === undefined ? v : { ...v, expectedUs: v.expectedUs * PRIOR_DOUBT }))
+    : verdicts;
 
 /** Who may run the nodes of one graph. */
 export class Candidates {
@@ -97,7 +110,7 @@ export class Candidates {
         numerics: v.numerics,
         alone: v.alone ?? false,
         instant: v.instant ?? session.instant ?? false,
-        overheadUs: session.prior.overheadUs,
+        overheadUs: startUsOf(session.prior),
       });
       if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
       return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, { ...session.prior, ...v.prior }) }));
@@ -145,7 +158,7 @@ export class Candidates {
     if (!known) {
       const op = opName(n.node.domain, n.node.op);
       const signature = signatureOf(n);
-      known = [...this.#find(n).map((c) => judge(c, op, signature, this.#context)), ...this.#control(n)];
+      known = doubted([...this.#find(n).map((c) => judge(c, op, signature, this.#context)), ...this.#control(n)]);
       const { lock } = this.#context;
       // Nodes that wait for shapes are planned again, with the signature they have then.
       if (lock && !n.waits) known = lock.apply(n.node.name, signature, known);
@@ -165,6 +178,17 @@ export class Candidates {
     const best = (of: readonly Verdict[]): number => Math.min(Infinity, ...of.map((v) => v.tier ?? Infinity));
     const waiting = all.filter((v) => v.reason === 'SHAPE_UNKNOWN');
     return waiting.length > 0 && best(waiting) < best(all.filter((v) => v.status === 'eligible'));
+  }
+
+  /** Every eligible kernel of the providers policy ranks first. */
+  able(n: SpecialNode): Verdict[] {
+    return dispatchLanguage(this.verdicts(n)).flatMap((choice) => choice.kernels);
+  }
+
+  /** What some of the graph's nodes are measured by, together. */
+  signature(nodes: readonly SpecialNode[]): string {
+    const outputs = new Set(this.region(nodes).outputs.map((o) => o.name));
+    return graphSignature(nodes, this.#special.constants, (name) => outputs.has(name));
   }
 
   /** One kernel per chip, of the providers policy ranks first. */

@@ -15,6 +15,8 @@ export interface ChoiceFacts {
     readonly memory: string;
     readonly inputs: readonly { readonly name: string; readonly us: number }[];
   };
+  /** Microseconds of the whole graph under this plan, where the tuner settled on it. */
+  readonly wholeUs: number | undefined;
 }
 
 /** The fewest inputs, the dearest first, whose copies eat the gain. */
@@ -35,8 +37,14 @@ const us = (n: number): string => `${n.toFixed(1)} µs`;
 
 /** The verdict on a candidate that could have run the node, now that another one does. */
 const passedOver = (v: Verdict, chosen: Verdict, facts: ChoiceFacts): Verdict => {
+  const { wholeUs } = facts;
   const rejected = (reason: Verdict['reason'], detail: string): Verdict => ({ ...v, status: 'rejected', reason, detail });
   if (v.tier! > chosen.tier!) return rejected('POLICY', `policy ranks ${chosen.provider} before it`);
+  if (wholeUs !== undefined)
+    return rejected(
+      'SLOWER',
+      `the tuner measured whole plans: the chosen one takes ${us(wholeUs)} end to end, none with this was clearly faster`,
+    );
   const [own, other] = [timeOf(v), timeOf(chosen)];
   const against = `${us(own)} against ${us(other)}`;
   if (own >= other) return rejected('SLOWER', `${against} (${chosen.measured ? 'measured' : 'by declared speed'})`);
@@ -62,7 +70,13 @@ export const explainChoice = (node: SpecialNode, chosen: Verdict, all: readonly 
     language: {
       provider: chosen.provider,
       kind: chosen.kind,
-      why: !able ? 'nobody else can' : rivals.length === 0 ? 'policy prefers it' : `cheapest for the whole graph, ${basis}`,
+      why: !able
+        ? 'nobody else can'
+        : rivals.length === 0
+          ? 'policy prefers it'
+          : facts.wholeUs !== undefined
+            ? 'the tuner settled on this plan for the whole graph, measured end to end'
+            : `cheapest for the whole graph, ${basis}`,
     },
     kernel: {
       id: chosen.kernel,

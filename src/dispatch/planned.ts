@@ -4,6 +4,7 @@ import { hashOf } from '../core/hash.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Chip, ChipSession, KernelProvider, Region, RegionValue } from '../plugins/contract.ts';
 import type { Decision } from '../opmanager/decision.ts';
+import type { PlanText } from './plan-text.ts';
 import type { SpecialNode, Specialized } from './specialize.ts';
 
 /** An opened chip of a provider. */
@@ -42,6 +43,10 @@ export interface PlannedGraph {
   readonly decisions: ReadonlyMap<string, Decision>;
   /** Kernels that were passed over only because they are set aside: when that ends, the plan is worth another look. */
   readonly waitedFor: readonly KernelUse[];
+  /** Which chip and variant runs each node: what was planned now, in its order. */
+  readonly choice: PlanText;
+  /** What the nodes that were planned now are measured by as a whole, see `graphSignature`. */
+  readonly signature: () => string;
 }
 
 /** Attributes as part of a signature; what is long, or no plain value, goes by its hash. */

@@ -9,11 +9,14 @@ import type { Decision, Verdict } from '../opmanager/decision.ts';
 import type { SelectionContext } from '../opmanager/select.ts';
 import { assign } from './assign.ts';
 import { Candidates, supportOf } from './candidates.ts';
-import { copyUsOf, joinsUnder } from './cost.ts';
+import { copyUsOf, regionsOf, type AssignmentProblem } from './cost.ts';
 import { explainChoice, noKernel, type ChoiceFacts } from './explain.ts';
+import { fitPlan, measuredPlan, type WholePlan } from './measured-plan.ts';
+import { planLabel, type PlanText } from './plan-text.ts';
 import { regionKey, signatureOf, type KernelUse, type OpenChip, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { assignmentProblem, labelling } from './problem.ts';
-import { formRegions, splitRegion } from './regions.ts';
+import { regionTimes } from './region-times.ts';
+import { splitRegion } from './regions.ts';
 import type { SpecialNode, Specialized } from './specialize.ts';
 
 export { regionKey, signatureOf, type OpenChip, type PlannedGraph, type PlannedRegion } from './planned.ts';
@@ -22,6 +25,22 @@ export interface PlanContext extends SelectionContext {
   readonly chips: readonly OpenChip[];
   /** Regions (see {@link regionKey}) that turned out not to work as a whole. */
   readonly unmergeable?: ReadonlySet<string>;
+  /** The plan to make for a graph of this signature, where its kernels may run it: for measuring plans against each other. */
+  readonly planFor?: ((signature: string) => PlanText | undefined) | undefined;
+}
+
+interface Sources extends PlanContext {
+  readonly candidates: Candidates;
+  readonly special: Specialized;
+}
+
+/** Who runs each node, before regions are made. */
+interface Draft {
+  readonly problem: AssignmentProblem;
+  readonly labels: readonly number[];
+  readonly chosen: readonly Verdict[];
+  /** Where it was measured as a whole. */
+  readonly whole: WholePlan | undefined;
 }
 
 /** Nodes from the first one that waits on, everything that depends on it included. */
@@ -38,19 +57,56 @@ const splitTail = (nodes: readonly SpecialNode[], candidates: Candidates): { now
   return { now, tail };
 };
 
+/** The best plan by cost: nodes on chips by a search, regions as grown as pays. */
+const byCost = (now: readonly SpecialNode[], tail: readonly SpecialNode[], sources: Sources): Draft => {
+  const { candidates, special, chips, evidence } = sources;
+  const fields = now.map((n) => candidates.field(n));
+  const regionUs =
+    evidence.kernels &&
+    regionTimes(
+      evidence,
+      (members) => candidates.signature(members.map((i) => now[i]!)),
+      (session) => chips[session] && { provider: chips[session].provider.name, chip: chips[session].chip.id },
+    );
+  const problem = assignmentProblem(now, tail, fields, special, chips, { regionUs });
+  const labels = assign(problem);
+  const label = labelling(chips);
+  return { problem, labels, chosen: fields.map((field, i) => field.find((v) => label(v) === labels[i])!), whole: undefined };
+};
+
+/** The plan that was measured as a whole, or that the tuner asks for. */
+const byMeasurement = (now: readonly SpecialNode[], tail: readonly SpecialNode[], sources: Sources): Draft | undefined => {
+  const { candidates, special, chips, evidence, planFor } = sources;
+  if (now.length === 0 || (!evidence.kernels && !planFor)) return undefined;
+  const signature = candidates.signature(now);
+  const able = now.map((n) => candidates.able(n));
+  const asked = planFor?.(signature);
+  const verdicts = asked && fitPlan(asked, able);
+  const whole =
+    asked && verdicts
+      ? { ...asked, verdicts, medianUs: undefined }
+      : measuredPlan(signature, able, evidence, chips, () => choiceOf(byCost(now, tail, sources)));
+  if (!whole) return undefined;
+  const fields = whole.verdicts.map((v) => [v]);
+  const label = labelling(chips);
+  const problem = assignmentProblem(now, tail, fields, special, chips, { cuts: whole.cuts });
+  return { problem, labels: whole.verdicts.map(label), chosen: whole.verdicts, whole };
+};
+
+const choiceOf = ({ chosen, problem }: Draft): PlanText => ({ labels: chosen.map(planLabel), cuts: problem.cuts ?? new Set() });
+
 /** Plans a specialized graph. @throws FLAGOS_E_NO_KERNEL */
 export const planGraph = (special: Specialized, context: PlanContext): PlannedGraph => {
   const { chips } = context;
   const candidates = new Candidates(special, context);
   const { now, tail } = splitTail(special.nodes, candidates);
-  const fields = now.map((n) => candidates.field(n));
-  const stuck = now.flatMap((node, i) => (fields[i]!.length === 0 ? [{ node, verdicts: candidates.verdicts(node) }] : []));
+  const stuck = now.flatMap((node) => (candidates.field(node).length === 0 ? [{ node, verdicts: candidates.verdicts(node) }] : []));
   if (stuck.length) throw noKernel(stuck);
 
-  const problem = assignmentProblem(now, tail, fields, special, chips);
-  const labels = assign(problem);
+  const sources: Sources = { ...context, candidates, special };
+  const draft = byMeasurement(now, tail, sources) ?? byCost(now, tail, sources);
+  const { problem, labels, chosen, whole } = draft;
   const label = labelling(chips);
-  const chosen = fields.map((field, i) => field.find((v) => label(v) === labels[i])!);
 
   const regions: PlannedRegion[] = [];
   const add = (members: readonly number[]): void => {
@@ -73,7 +129,7 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       uses,
     });
   };
-  for (const members of formRegions(problem, joinsUnder(problem, labels))) add(members);
+  for (const members of regionsOf(problem, labels)) add(members);
 
   const copiesTouching = (i: number, at: readonly number[]): number =>
     problem.values.reduce((us, x) => (x.from === i || x.readers.includes(i) ? us + copyUsOf(problem, x, at) : us), 0);
@@ -102,6 +158,7 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
           region: { id, nodes: nodes.length },
           moreCopiesUs: moreCopiesUs(i),
           copiesIn: copiesIn(i),
+          wholeUs: whole?.medianUs,
         }),
       );
     }
@@ -111,5 +168,5 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       .verdicts(n)
       .flatMap((v): KernelUse[] => (v.reason === 'QUARANTINED' ? [{ kernel: v.kernel, signature: signatureOf(n) }] : [])),
   );
-  return { regions, tail, decisions, waitedFor };
+  return { regions, tail, decisions, waitedFor, choice: choiceOf(draft), signature: () => candidates.signature(now) };
 };

@@ -1,9 +1,10 @@
 /** Puts the question of assignment: nodes with the kernels dispatch left each of them, chips with their memories, values that may have to be copied. */
 import { nodeReads, typeBytes } from '../core/graph.ts';
 import type { Verdict } from '../opmanager/decision.ts';
-import { CONTROL, CONTROL_OVERHEAD_US } from './candidates.ts';
+import { CONTROL, CONTROL_OVERHEAD_US, startUsOf } from './candidates.ts';
 import type { AssignmentProblem, Passed } from './cost.ts';
 import type { OpenChip } from './planned.ts';
+import { calibrated, type RegionTimes } from './region-times.ts';
 import type { SpecialNode, Specialized } from './specialize.ts';
 
 /** Session of a verdict: the position of its chip, or, after the last one, the runtime itself. */
@@ -56,6 +57,7 @@ export const assignmentProblem = (
   fields: readonly (readonly Verdict[])[],
   special: Specialized,
   chips: readonly OpenChip[],
+  { cuts, regionUs }: { readonly cuts?: ReadonlySet<number> | undefined; readonly regionUs?: RegionTimes | undefined } = {},
 ): AssignmentProblem => {
   const maker = new Map<string, number>();
   nodes.forEach((n, i) => n.node.outputs.forEach((o) => o !== '' && maker.set(o, i)));
@@ -64,17 +66,28 @@ export const assignmentProblem = (
   const transfers = spaces.map((id) => chips.find(({ session }) => session.memory?.id === id)?.session.memory?.transfer);
   const copies = (bytes: number): number[] => transfers.map((t) => (t ? t.latencyUs + bytes / (t.gbps * 1e3) : 0));
   const label = labelling(chips);
-  return {
+  const problem: AssignmentProblem = {
     inputs,
     options: fields.map((field) => new Map(field.map((v) => [label(v), { us: v.expectedUs!, alone: v.alone, variant: v.variant }]))),
     sessions: [
       ...chips.map(({ session }) => ({
-        overheadUs: session.prior.overheadUs,
+        overheadUs: startUsOf(session.prior),
         grows: session.regions === 'connected',
         space: spaces.indexOf(session.memory?.id ?? 'host'),
       })),
       { overheadUs: CONTROL_OVERHEAD_US, grows: false, space: 0 },
     ],
     values: spaces.length === 1 ? [] : passedValues(nodes, tail, special, copies),
+    cuts,
   };
+  const known = regionUs ? calibrated(problem, regionUs) : problem;
+  return { ...known, boundaryUs: Math.max(LEAST_GAIN_US, LEAST_GAIN * smallest(known)) };
 };
+
+/** What a boundary between regions has to gain, as a part of what the graph takes, and in microseconds. */
+const LEAST_GAIN = 0.002;
+const LEAST_GAIN_US = 0.2;
+
+/** Microseconds of the graph where each node is where it is fastest: no plan takes less by much. */
+const smallest = ({ options }: AssignmentProblem): number =>
+  options.reduce((sum, of) => sum + Math.min(...[...of.values()].map((o) => o.us)), 0);

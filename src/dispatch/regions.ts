@@ -125,11 +125,15 @@ const connectedParts = ({ inputs }: RegionGraph, nodes: readonly number[]): numb
 };
 
 /**
- * Takes a region of at least two nodes apart: the connected parts of its earlier and its later half.
- * In this order they can stand where the region stood, because a path between two nodes of one half
+ * Takes a region of at least two nodes apart: the connected parts of its first `k` nodes and of the others.
+ * In this order they can stand where the region stood, because a path between two nodes of one side
  * that leaves it would leave the region, too.
  */
-export const splitRegion = (graph: RegionGraph, members: readonly number[]): number[][] => {
-  const half = Math.ceil(members.length / 2);
-  return [...connectedParts(graph, members.slice(0, half)), ...connectedParts(graph, members.slice(half))];
-};
+export const splitAt = (graph: RegionGraph, members: readonly number[], k: number): number[][] => [
+  ...connectedParts(graph, members.slice(0, k)),
+  ...connectedParts(graph, members.slice(k)),
+];
+
+/** Takes a region of at least two nodes apart in the middle. */
+export const splitRegion = (graph: RegionGraph, members: readonly number[]): number[][] =>
+  splitAt(graph, members, Math.ceil(members.length / 2));

@@ -37,6 +37,8 @@ export interface PerformanceEvidence {
   readonly date?: string;
   /** Median its plugin ships, measured on another machine: better than a declared speed, where nothing was measured here. */
   readonly shippedUs?: number;
+  /** ISO 8601: when a tuner last settled on this kernel for the signature; absent: never. */
+  readonly chosenAt?: string;
 }
 
 /** What selection asks of the tables. Pure: a snapshot never changes. */

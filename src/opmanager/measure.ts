@@ -1,0 +1,107 @@
+/**
+ * Measuring contenders against each other on a machine whose speed wanders: they take turns, every round in
+ * another order, for as many rounds as it takes to tell them apart and no more. One that is clearly beaten
+ * drops out early, so the budget goes to those that are close.
+ */
+import type { MaybePromise } from '../core/async.ts';
+import { clearlyFaster, intervalOf, timingOf, type Timing } from './timing.ts';
+
+export interface Contender {
+  readonly name: string;
+  /** One call of what is timed. @param round rises by one with each call, so that buffers can take turns. */
+  readonly run: (round: number) => MaybePromise<unknown>;
+}
+
+export interface Result {
+  readonly name: string;
+  /** Microseconds per call, in the order measured. */
+  readonly samplesUs: readonly number[];
+  readonly timing: Timing;
+  /** Whether it was given up before the others, being clearly slower. */
+  readonly dropped: boolean;
+}
+
+export interface MeasureOptions {
+  /** Milliseconds to spend in all, waiting for quiet not counted. */
+  readonly budgetMs: number;
+  /** Calls at least (of those that are not dropped), and at most. */
+  readonly least?: number;
+  readonly most?: number;
+  /** Milliseconds; replaced in tests. */
+  readonly clock?: () => number;
+  /** Awaited before each turn: threads of one contender must not work beside the next. */
+  readonly settle?: (() => Promise<void>) | undefined;
+  /** Asked between turns; true ends the measuring with what there is. */
+  readonly cancelled?: () => boolean;
+}
+
+/** A turn lasts at least this long, milliseconds: short calls are repeated, so that the clock's steps do not matter. */
+const SLICE_MS = 2;
+/** Slower than the best by this factor after the first call: gives up at once. */
+const HOPELESS = 4;
+/** Relative width of an interval that is exact enough. */
+const EXACT = 0.02;
+
+interface Track {
+  readonly contender: Contender;
+  readonly samples: number[];
+  calls: number;
+  round: number;
+  dropped: boolean;
+}
+
+/** @returns one result per contender, in their order. */
+export const measure = async (contenders: readonly Contender[], options: MeasureOptions): Promise<Result[]> => {
+  const { budgetMs, least = 5, most = 64, clock = () => performance.now(), settle, cancelled } = options;
+  const tracks = contenders.map((contender): Track => ({ contender, samples: [], calls: 1, round: 0, dropped: false }));
+  let spent = 0;
+  const turn = async (t: Track, counts: boolean): Promise<void> => {
+    await settle?.();
+    if (settle && counts) {
+      // After a pause caches and threads are cold; a loop of calls is what is measured.
+      const start = clock();
+      await t.contender.run(t.round++);
+      spent += clock() - start;
+    }
+    const start = clock();
+    for (let i = 0; i < t.calls; i++) {
+      const made = t.contender.run(t.round++);
+      if (made instanceof Promise) await made;
+    }
+    const ms = clock() - start;
+    spent += ms;
+    if (counts) t.samples.push((ms / t.calls) * 1e3);
+    else t.calls = Math.max(1, Math.min(1000, Math.ceil(SLICE_MS / Math.max(ms / t.calls, 1e-3))));
+  };
+  // The first call of each does not count: it finds everything cold, and says how many calls make a turn.
+  for (const t of tracks) await turn(t, false);
+  const alive = (): Track[] => tracks.filter((t) => !t.dropped);
+  const settled = (): boolean => {
+    const running = alive();
+    if (running.length === 1) return running[0]!.samples.length >= least;
+    return running.every(({ samples }) => {
+      if (samples.length < least) return false;
+      const timing = timingOf(samples);
+      const [low, high] = intervalOf(timing);
+      return high - low < EXACT * timing.medianUs;
+    });
+  };
+  for (let round = 0; round < most && !cancelled?.(); round++) {
+    if (round > 0 && ((round >= least && spent >= budgetMs) || settled())) break;
+    const running = alive();
+    for (let i = 0; i < running.length; i++) await turn(running[(i + round) % running.length]!, true);
+    const timings = running.map((t) => timingOf(t.samples));
+    const best = timings.reduce((a, b) => (b.medianUs < a.medianUs ? b : a));
+    running.forEach((t, i) => {
+      const own = timings[i]!;
+      if (own === best || running.length < 2) return;
+      if (own.medianUs > HOPELESS * best.medianUs || (t.samples.length >= least && clearlyFaster(best, own))) t.dropped = true;
+    });
+  }
+  return tracks.map(({ contender, samples, dropped }) => ({
+    name: contender.name,
+    samplesUs: samples,
+    timing: timingOf(samples),
+    dropped,
+  }));
+};

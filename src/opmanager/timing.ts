@@ -1,0 +1,85 @@
+/**
+ * What samples of a time say: their middle, how far it can be trusted, and whether one kernel is faster
+ * than another beyond doubt. Machines wander by ten percent and more, so a choice that follows the smaller
+ * of two medians changes from start to start; one that asks for a clear gain stays.
+ */
+import type { PerformanceEvidence } from './evidence.ts';
+
+/** What is kept of samples. Times in microseconds. */
+export interface Timing {
+  readonly medianUs: number;
+  /** Median absolute deviation. */
+  readonly madUs: number;
+  readonly samples: number;
+}
+
+/** A challenger must be faster by more than this, as a part of the incumbent's time. */
+export const MARGIN = 0.05;
+/** Standard error of a median over that of a mean, and a deviation from its median absolute one, for a normal distribution. */
+const MEDIAN_ERROR = 1.2533;
+const DEVIATION = 1.4826;
+/** Half a 95 % interval, in standard errors. */
+const Z = 1.96;
+/** A declared speed is a guess: it may be this many times too high or too low. */
+export const PRIOR_DOUBT = 3;
+
+const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
+
+/** @param q from 0 to 1. NaN for no values. */
+export const quantile = (values: readonly number[], q: number): number => {
+  const list = sorted(values);
+  return list[Math.min(list.length - 1, Math.floor(q * list.length))] ?? NaN;
+};
+
+export const medianOf = (values: readonly number[]): number => {
+  const list = sorted(values);
+  const middle = list.length >> 1;
+  return list.length % 2 === 1 ? list[middle]! : (list[middle - 1]! + list[middle]!) / 2;
+};
+
+export const timingOf = (samplesUs: readonly number[]): Timing => {
+  const medianUs = medianOf(samplesUs);
+  return { medianUs, madUs: medianOf(samplesUs.map((s) => Math.abs(s - medianUs))), samples: samplesUs.length };
+};
+
+/** The 95 % interval of the median. A single sample is taken to be off by half. */
+export const intervalOf = ({ medianUs, madUs, samples }: Timing): readonly [low: number, high: number] => {
+  if (samples < 2) return [medianUs / 2, medianUs * 1.5];
+  const half = (Z * MEDIAN_ERROR * DEVIATION * madUs) / Math.sqrt(samples);
+  return [Math.max(0, medianUs - half), medianUs + half];
+};
+
+/** Whether `a` takes clearly less than `b`: by more than the margin, and the intervals of both do not touch. */
+export const clearlyFaster = (a: Timing, b: Timing, margin = MARGIN): boolean =>
+  a.medianUs < b.medianUs * (1 - margin) && intervalOf(a)[1] < intervalOf(b)[0];
+
+/** Evidence as a timing; undefined if there is none. */
+export const timingOfEvidence = ({ medianUs, madUs, samples }: PerformanceEvidence): Timing | undefined =>
+  medianUs === undefined ? undefined : { medianUs, madUs: madUs ?? 0, samples: samples ?? 1 };
+
+/** A kernel with what was measured of it. */
+export interface Measured {
+  readonly kernel: string;
+  readonly timing: Timing;
+  /** See {@link PerformanceEvidence.chosenAt}. */
+  readonly chosenAt?: string | undefined;
+}
+
+const later = (a: Measured, b: Measured): number =>
+  a.chosenAt === b.chosenAt ? (a.kernel < b.kernel ? -1 : 1) : (b.chosenAt ?? '') < (a.chosenAt ?? '') ? -1 : 1;
+
+/** The kernel that was settled on last; ties by name. */
+export const incumbentOf = (field: readonly Measured[]): Measured | undefined =>
+  [...field].filter((m) => m.chosenAt !== undefined).sort(later)[0];
+
+/**
+ * The kernel to use, with hysteresis: the fastest, if it is clearly faster than the incumbent; else the
+ * incumbent. Without an incumbent, the fastest; equals by name.
+ * @param fallback who counts as incumbent where nobody was settled on: what would run without measurements.
+ */
+export const settle = (field: readonly Measured[], fallback?: string): Measured | undefined => {
+  const incumbent = incumbentOf(field) ?? field.find((m) => m.kernel === fallback);
+  const fastest = [...field].sort((a, b) => a.timing.medianUs - b.timing.medianUs || (a.kernel < b.kernel ? -1 : 1))[0];
+  if (!incumbent || !fastest) return fastest;
+  return clearlyFaster(fastest.timing, incumbent.timing) ? fastest : incumbent;
+};
