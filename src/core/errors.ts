@@ -42,6 +42,7 @@ export const errorTable = {
   FLAGOS_E_TABLE: { kind: 'system', title: 'A table of evidence cannot be read or written' },
   FLAGOS_E_LOCK: { kind: 'user', title: 'The lock file cannot be obeyed' },
   FLAGOS_E_LIMIT: { kind: 'system', title: 'A size limit was reached' },
+  FLAGOS_E_BUSY: { kind: 'system', title: 'Somebody else is at something only one may do at a time' },
   FLAGOS_E_INTERNAL: { kind: 'system', title: 'A fault of this library' },
 } as const satisfies Record<string, { kind: ErrorKind; title: string }>;
 

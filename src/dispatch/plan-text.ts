@@ -7,6 +7,7 @@
  * what all of its chips are (version, processor, threads): when one of them changes, it is another plan.
  */
 import { hashOf } from '../core/hash.ts';
+import { fingerprintOf } from '../opmanager/tables/snapshot.ts';
 import type { OpenChip } from './planned.ts';
 
 /** What runs a node: `flagos/cpu.fp32`. */
@@ -59,7 +60,7 @@ const identity = (plan: PlanText, chips: readonly OpenChip[]): string => {
     used
       .map((id) => {
         const open = chips.find((c) => c.id === id);
-        return `${id} ${open?.provider.version ?? ''} ${open?.chip.fingerprint ?? ''}`;
+        return `${id} ${open ? fingerprintOf(open.provider) : ''} ${open?.chip.fingerprint ?? ''}`;
       })
       .join('\n'),
   );

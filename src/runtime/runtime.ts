@@ -13,7 +13,7 @@ import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { chipFingerprint, identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
 import type { Tables } from '../opmanager/tables/tables.ts';
 import { Quarantine } from '../opmanager/quarantine.ts';
-import type { OpenChip } from '../dispatch/planner.ts';
+import type { OpenChip, PlanContext } from '../dispatch/planner.ts';
 import type { PrepareProgress } from '../dispatch/prepare.ts';
 import { Probe } from '../dispatch/probe.ts';
 import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
@@ -48,6 +48,10 @@ export interface LoadOptions {
   readonly policy?: PolicyOverride;
   /** Told how far the preparation of its kernels is, which may take seconds where they are compiled. */
   readonly onPrepare?: (progress: PrepareProgress) => void;
+  /** For measuring: the plan to make for a graph of a signature, see `PlanContext.planFor`. */
+  readonly planFor?: PlanContext['planFor'];
+  /** For measuring: what counts as known, in place of the runtime's own evidence. */
+  readonly evidence?: EvidenceSnapshot;
 }
 
 const noAttributes: PlainAttributes = {};
@@ -166,9 +170,14 @@ export class Runtime {
 
   /** A model ready to run. Nothing is compiled before shapes are known: at the first run, or by `prepare`. */
   model(model: Model, options: LoadOptions = {}): FlagosModel {
-    const loaded: FlagosModel = new FlagosModel(model, { ...this.dispatcher(options.policy), preparing: options.onPrepare }, () =>
-      this.#models.delete(loaded),
-    );
+    const dispatcher = this.dispatcher(options.policy);
+    const own = {
+      ...dispatcher,
+      preparing: options.onPrepare,
+      planFor: options.planFor,
+      evidence: options.evidence ?? dispatcher.evidence,
+    };
+    const loaded: FlagosModel = new FlagosModel(model, own, () => this.#models.delete(loaded));
     this.#models.add(loaded);
     return loaded;
   }

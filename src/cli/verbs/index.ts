@@ -15,12 +15,14 @@ import { run } from './run.ts';
 import { table } from './table.ts';
 import { verify } from './verify.ts';
 import { verifyWorker } from './verify-worker.ts';
+import { tune } from './tune.ts';
 
 export const commands: readonly Command[] = [
   run,
   plan,
   explain,
   diff,
+  tune,
   conformance,
   chips,
   plugins,

@@ -3,6 +3,8 @@ import { hashOf } from '../../core/hash.ts';
 import { typeBytes } from '../../core/graph.ts';
 import { kernelId } from '../../opmanager/decision.ts';
 import type { PerformanceRow } from '../../opmanager/tables/rows.ts';
+import { bucketOf, opOf } from '../../opmanager/tables/signature.ts';
+import { fingerprintOf } from '../../opmanager/tables/snapshot.ts';
 import { quantile, timingOf } from '../../opmanager/timing.ts';
 import { graphSignature } from '../../dispatch/graph-signature.ts';
 import { canBeWritten, homeOf, planKernel } from '../../dispatch/plan-text.ts';
