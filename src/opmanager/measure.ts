@@ -86,7 +86,8 @@ export const measure = async (contenders: readonly Contender[], options: Measure
       return high - low < EXACT * timing.medianUs;
     });
   };
-  for (let round = 0; round < most && !cancelled?.(); round++) {
+  for (let round = 0; round < most; round++) {
+    if (cancelled?.()) break;
     if (round > 0 && ((round >= least && spent >= budgetMs) || settled())) break;
     const running = alive();
     for (let i = 0; i < running.length; i++) await turn(running[(i + round) % running.length]!, true);

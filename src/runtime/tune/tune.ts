@@ -107,8 +107,12 @@ export const tuneModel = async (
     const usual = await openContender(runtime, model, sets, { name: 'default', policy: accuracy });
     open.push(usual);
     keys.set(choiceKey(usual), 'default');
+    const warm = performance.now();
+    await usual.run(1);
+    const usualUs = (performance.now() - warm) * 1e3;
     const { trials, skipped: hopeless } = trialsOf(
       usual.model.plans.map((p) => p.planned),
+      usualUs,
       loose,
     );
     skipped.push(...hopeless);
