@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { asError, FlagosError } from '../core/errors.ts';
 import type { Model } from '../core/graph.ts';
 import type { Value } from '../core/tensor.ts';
-import type { PerformanceRow } from '../opmanager/tables/rows.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { tuneModel, type TuneOptions, type TuneResult } from '../runtime/tune/tune.ts';
 import { untilIdle } from './quiet.ts';
@@ -39,10 +38,7 @@ export const exclusively = async <T>(work: () => Promise<T>, path = tuneLock()):
 /** Work of other processes that is worth mentioning in a row, in cores. */
 const LOAD = 0.75;
 
-export interface HostTuneOptions extends Omit<TuneOptions, 'host' | 'quiet' | 'now'> {
-  /** Keeps what was measured. */
-  readonly append?: ((rows: readonly PerformanceRow[]) => Promise<void>) | undefined;
-}
+export type HostTuneOptions = Omit<TuneOptions, 'host' | 'quiet' | 'now'>;
 
 /**
  * Measures what a model could run on, and settles on the fastest for the runtimes that come after.
@@ -62,6 +58,6 @@ export const tune = (
       host: hostname(),
       quiet: async () => (await untilIdle()) && !busy,
     });
-    await options.append?.(result.rows);
+    await runtime.tables?.append(result.rows);
     return result;
   });

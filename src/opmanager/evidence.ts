@@ -29,8 +29,6 @@ export interface PerformanceEvidence {
   readonly madUs?: number;
   /** Microseconds until the kernel was ready the first time. */
   readonly coldUs?: number;
-  /** ISO 8601: when a tuner last settled on this kernel for the signature; absent: never. */
-  readonly chosenAt?: string;
   /** What was measured: these very shapes, or others of about their size. */
   readonly basis?: 'exact' | 'bucket';
   /** ISO 8601: the newest measurement. */

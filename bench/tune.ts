@@ -1,0 +1,111 @@
+/**
+ * What tuning buys: each model is tuned (into a table of its own), and then the tuned runtime, the default policy without
+ * a table, and each single provider take turns in one run. `--models squeezenet,…,vad`, `--budget <ms>` of tuning per
+ * model, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { seedWeights } from '../src/cli/seeded/weights.ts';
+import type { Model } from '../src/core/graph.ts';
+import { concreteShape } from '../src/core/graph.ts';
+import { Tensor, type Value } from '../src/core/tensor.ts';
+import { createRuntime, type Flagos, type RuntimeConfig } from '../src/host/flagos.ts';
+import { findOnnxTests } from '../src/host/onnx-cases.ts';
+import { readOnnx } from '../src/host/onnx-files.ts';
+import { tune } from '../src/host/tune.ts';
+import { measure } from './lib/measure.ts';
+import { option } from './lib/option.ts';
+import { untilQuiet } from './lib/quiet.ts';
+import { report, type Row } from './lib/report.ts';
+
+const noTables = { machine: false, project: false } as const;
+const singles: Record<string, RuntimeConfig> = {
+  onnxruntime: { prefer: ['vendor:onnxruntime'] },
+  'flagos/cpu': { prefer: ['flagos/cpu'] },
+};
+/** Tuned over the best single provider, and over the default. */
+const LIMIT = 1.02;
+
+const wave = (dims: readonly number[]): Tensor =>
+  Tensor.from(
+    'float32',
+    dims,
+    Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898) * 2),
+  );
+
+const lightModel = (root: string, name: string): { model: Model; inputs: Value[] } => {
+  const { model } = seedWeights(readOnnx(join(root, 'light', `light_${name}.onnx`)), 1);
+  return {
+    model,
+    inputs: model.graph.inputs.map((i) => model.graph.initializers.get(i.name) ?? wave(concreteShape(i.type)!)),
+  };
+};
+
+/** Silero VAD: 512 samples at 16 kHz, with its recurrent state. */
+const vad = (): { model: Model; inputs: Value[] } => {
+  const folder = dirname(createRequire(import.meta.url).resolve('@ricky0123/vad-web/package.json'));
+  const model = readOnnx(join(folder, 'dist', 'silero_vad_v5.onnx'));
+  const values: Record<string, Value> = {
+    input: wave([1, 512]),
+    state: Tensor.zeros('float32', [2, 1, 128]),
+    sr: Tensor.from('int64', [], [16000n]),
+  };
+  return { model, inputs: model.graph.inputs.map((i) => values[i.name]!) };
+};
+
+const root = findOnnxTests(resolve('.'));
+const names = option('models', 'squeezenet,resnet50,bvlc_alexnet,inception_v1,vgg19,vad').split(',');
+const rows: Row[] = [];
+const chosen: string[] = [];
+for (const name of names) {
+  if (name !== 'vad' && !root) {
+    console.log(`skipped ${name}: no ONNX backend tests (set FLAGOS_ONNX_TESTS)`);
+    continue;
+  }
+  const { model, inputs } = name === 'vad' ? vad() : lightModel(root!, name);
+  const folder = mkdtempSync(join(tmpdir(), 'flagos-tune-'));
+  const open = async (config: RuntimeConfig): Promise<Flagos> => createRuntime({ log: 'error', ...config });
+  try {
+    const tables = { machine: folder, project: false } as const;
+    const tuner = await open({ tables });
+    const result = await tune(tuner.runtime, model, inputs, {
+      budgetMs: Number(option('budget', '20000')),
+      loose: process.argv.includes('--loose'),
+    });
+    await tuner.close();
+    for (const c of result.contenders.filter((x) => !x.admitted))
+      rows.push({
+        what: `${name}: ${c.name}, ratio to default (end-to-end error in details; not chosen)`,
+        value: c.timing.medianUs / result.contenders[0]!.timing.medianUs,
+        unit: '×',
+        details: { ...c.difference },
+      });
+    const runtimes: Record<string, Flagos> = { tuned: await open({ tables }), default: await open({ tables: noTables }) };
+    for (const [provider, config] of Object.entries(singles)) runtimes[provider] = await open({ ...config, tables: noTables });
+    const models = Object.entries(runtimes).map(([contender, { runtime }]) => ({ contender, loaded: runtime.model(model) }));
+    for (const { loaded } of models) await loaded.runPositional(inputs);
+    const timings = await measure(
+      models.map(({ contender, loaded }) => ({ name: contender, run: () => loaded.runPositional(inputs) })),
+      { rounds: 31, sliceMs: 100, warmupMs: 300, settle: untilQuiet },
+    );
+    const of = (contender: string): number => timings.find((t) => t.name === contender)!.medianUs;
+    const best = Object.keys(singles).reduce((a, b) => (of(b) < of(a) ? b : a));
+    const placement = models[0]!.loaded.coverage().nodes;
+    const choice = Object.entries(placement)
+      .map(([chip, n]) => `${n} ${chip}`)
+      .join(', ');
+    chosen.push(`  ${name.padEnd(14)} ${result.chosen.padEnd(40)} ${choice}`);
+    // Ratios are medians over rounds: contenders of one round met the same machine.
+    const over = (contender: string): number => 1 / timings.find((t) => t.name === contender)!.ratio;
+    rows.push({ what: `${name}: tuned`, value: of('tuned') / 1e3, unit: 'ms', details: { chosen: result.chosen, placement, timings } });
+    rows.push({ what: `${name}: tuned / default`, value: over('default'), unit: '×', budget: { sense: '≤', value: LIMIT } });
+    rows.push({ what: `${name}: tuned / best single (${best})`, value: over(best), unit: '×', budget: { sense: '≤', value: LIMIT } });
+    for (const { runtime } of Object.values(runtimes)) await runtime.close();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+report('tuned against the default and each single provider (at most 1: no slower)', rows);
+console.log(`choices\n${chosen.join('\n')}`);
