@@ -27,6 +27,8 @@ export interface MeasureOptions {
   /** Calls at least (of those that are not dropped), and at most. */
   readonly least?: number;
   readonly most?: number;
+  /** Nobody is given up: for differences, not for winners. */
+  readonly keepAll?: boolean;
   /** Milliseconds; replaced in tests. */
   readonly clock?: () => number;
   /** Awaited before each turn: threads of one contender must not work beside the next. */
@@ -37,7 +39,7 @@ export interface MeasureOptions {
 
 /** A turn lasts at least this long, milliseconds: short calls are repeated, so that the clock's steps do not matter. */
 const SLICE_MS = 2;
-/** Slower than the best by this factor after the first call: gives up at once. */
+/** Slower than the best by this factor in both of its first turns: gives up at once. */
 const HOPELESS = 4;
 /** Relative width of an interval that is exact enough. */
 const EXACT = 0.02;
@@ -52,7 +54,7 @@ interface Track {
 
 /** @returns one result per contender, in their order. */
 export const measure = async (contenders: readonly Contender[], options: MeasureOptions): Promise<Result[]> => {
-  const { budgetMs, least = 5, most = 64, clock = () => performance.now(), settle, cancelled } = options;
+  const { budgetMs, least = 5, most = 64, keepAll = false, clock = () => performance.now(), settle, cancelled } = options;
   const tracks = contenders.map((contender): Track => ({ contender, samples: [], calls: 1, round: 0, dropped: false }));
   let spent = 0;
   const turn = async (t: Track, counts: boolean): Promise<void> => {
@@ -95,8 +97,9 @@ export const measure = async (contenders: readonly Contender[], options: Measure
     const best = timings.reduce((a, b) => (b.medianUs < a.medianUs ? b : a));
     running.forEach((t, i) => {
       const own = timings[i]!;
-      if (own === best || running.length < 2) return;
-      if (own.medianUs > HOPELESS * best.medianUs || (t.samples.length >= least && clearlyFaster(best, own))) t.dropped = true;
+      if (own === best || running.length < 2 || keepAll) return;
+      const hopeless = t.samples.length > 1 && Math.min(...t.samples) > HOPELESS * best.medianUs;
+      if (hopeless || (t.samples.length >= least && clearlyFaster(best, own))) t.dropped = true;
     });
   }
   return tracks.map(({ contender, samples, dropped }) => ({

@@ -1,7 +1,7 @@
 /** Every verb, in this process: results, JSON, exit codes, errors in plain words. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { testIo } from '../../src/cli/testing.ts';
 import { commands } from '../../src/cli/verbs/index.ts';
@@ -177,6 +177,49 @@ describe('plan and explain', () => {
     expect(out).toMatch(/reference\/cpu:Abs\.float64 +chosen/);
     expect(out).toMatch(/hostile\/cpu:Abs\.default +POLICY/);
     expect(out).toContain('hostile/cpu:Abs.default: --prefer vendor:hostile');
+  });
+});
+
+describe('tune and trace', () => {
+  beforeAll(() => {
+    // A table of its own, and a lock that no tuner at work on this machine holds.
+    vi.stubEnv('FLAGOS_TABLES', `machine=${join(folder, 'tables')}`);
+    vi.stubEnv('TMPDIR', folder);
+  });
+  afterAll(() => void vi.unstubAllEnvs());
+
+  it('tune measures what there is, keeps it, and plans follow it', async () => {
+    const { code, data } = await json('tune', 'abs.onnx', '--budget', '20');
+    expect(code).toBe(0);
+    const { contenders, chosen, rows } = data as { contenders: { name: string; chosen: boolean }[]; chosen: string; rows: object[] };
+    expect(contenders[0]).toMatchObject({ name: 'default' });
+    expect(contenders.filter((c) => c.chosen).map((c) => c.name)).toEqual([chosen]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect((await flagos('tune', 'abs.onnx', '--budget', '20')).out).toContain('it is, after');
+    const { data: plan } = await json('explain', 'abs.onnx', 'Abs_y');
+    expect(plan).toMatchObject({ decision: { language: { why: expect.stringContaining('settled on this plan') as string } } });
+  });
+
+  it('tune takes a call, written as explain writes it', async () => {
+    const { code, data } = await json('tune', 'Softmax{axis=-1}(float32[4,8])', '--budget', '20');
+    expect(code).toBe(0);
+    expect((data as { rows: { signature: string }[] }).rows.map((r) => r.signature)).toContain('Softmax{axis=-1}(float32[4,8])');
+    expect((await flagos('tune', 'Softmax(float[4])')).code).toBe(2);
+  });
+
+  it('trace writes what Chrome reads: steps on the line of their chip', async () => {
+    const { code, data } = await json('trace', 'abs.onnx', '--repeat', '2', '--out', 'trace.json', ...alone);
+    expect(code).toBe(0);
+    expect(data).toMatchObject({ steps: 4, runs: 2, overhead: { runs: expect.any(Number) as number } });
+    const { traceEvents, otherData } = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as {
+      traceEvents: { ph: string; name: string; tid: number; args: Record<string, unknown> }[];
+      otherData: object;
+    };
+    const line = traceEvents.find((e) => e.ph === 'M' && e.args['name'] === 'reference/cpu')!.tid;
+    const abs = traceEvents.filter((e) => e.ph === 'X' && e.name === 'Abs_y');
+    expect(abs.map((e) => e.tid)).toEqual([line, line]);
+    expect(abs[0]!.args).toMatchObject({ kernel: 'reference/cpu:Abs.float64', ops: ['Abs'] });
+    expect(otherData).toMatchObject({ overhead: { plainUs: expect.any(Number) as number } });
   });
 });
 

@@ -15,6 +15,7 @@ import { run } from './run.ts';
 import { table } from './table.ts';
 import { verify } from './verify.ts';
 import { verifyWorker } from './verify-worker.ts';
+import { trace } from './trace.ts';
 import { tune } from './tune.ts';
 
 export const commands: readonly Command[] = [
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   explain,
   diff,
   tune,
+  trace,
   conformance,
   chips,
   plugins,

@@ -20,7 +20,7 @@ import type {
   OrtTensor,
   OrtTensorConstructor,
 } from './ort-types.ts';
-import { Profile } from './profile.ts';
+import { Trace } from '../../runtime/trace.ts';
 import { fromOrt, toOrt } from './tensors.ts';
 
 /** What the backend needs of the host. */
@@ -32,7 +32,7 @@ export interface BackendParts {
   /** Policy from the options of the execution provider entry. @throws FLAGOS_E_CONFIG */
   readonly policy: (options: Readonly<Record<string, unknown>>) => PolicyOverride;
   /** Keeps a finished profile; returns where. */
-  readonly saveProfile: (prefix: string, profile: Profile) => string;
+  readonly saveProfile: (prefix: string, profile: Trace) => string;
 }
 
 const metadataOf = (info: ValueInfo): OrtMetadata => {
@@ -51,7 +51,7 @@ class SessionHandler implements OrtSessionHandler {
   readonly #Tensor: OrtTensorConstructor;
   readonly #parts: BackendParts;
   readonly #prefix: string;
-  #profile: Profile | undefined;
+  #profile: Trace | undefined;
 
   constructor(model: FlagosModel, OrtTensorClass: OrtTensorConstructor, parts: BackendParts, options: OrtSessionOptions) {
     this.#model = model;
@@ -63,7 +63,7 @@ class SessionHandler implements OrtSessionHandler {
     this.outputNames = model.outputs.map((o) => o.name);
     this.inputMetadata = model.inputs.map(metadataOf);
     this.outputMetadata = model.outputs.map(metadataOf);
-    if (options.enableProfiling) this.#profile = new Profile();
+    if (options.enableProfiling) this.#profile = new Trace();
   }
 
   /** The model behind the session: `placement()`, `explain()`, `coverage()`. */
@@ -72,7 +72,7 @@ class SessionHandler implements OrtSessionHandler {
   }
 
   startProfiling(): void {
-    this.#profile ??= new Profile();
+    this.#profile ??= new Trace();
   }
 
   endProfiling(): void {

@@ -4,7 +4,7 @@ import { typeBytes } from '../../core/graph.ts';
 import { kernelId } from '../../opmanager/decision.ts';
 import type { PerformanceRow } from '../../opmanager/tables/rows.ts';
 import { bucketOf, opOf } from '../../opmanager/tables/signature.ts';
-import { fingerprintOf } from '../../opmanager/tables/snapshot.ts';
+import type { ChipIdentity } from '../../opmanager/tables/snapshot.ts';
 import { quantile, timingOf } from '../../opmanager/timing.ts';
 import { graphSignature } from '../../dispatch/graph-signature.ts';
 import { canBeWritten, homeOf, planKernel } from '../../dispatch/plan-text.ts';
@@ -18,6 +18,8 @@ export interface Circumstances {
   readonly host: string;
   readonly threads: number;
   readonly quiet: boolean;
+  /** By chip id, see `Runtime.identities`. */
+  readonly identities: ReadonlyMap<string, ChipIdentity>;
 }
 
 /** Samples kept in a row. */
@@ -28,7 +30,7 @@ const rowOf = (
   chip: OpenChip,
   samplesUs: readonly number[],
   bytes: number,
-  { date, host, threads, quiet }: Circumstances,
+  { date, host, threads, quiet, identities }: Circumstances,
   more: Partial<Pick<PerformanceRow, 'coldUs' | 'chosen'>> = {},
 ): PerformanceRow => {
   const { medianUs, madUs } = timingOf(samplesUs);
@@ -41,8 +43,8 @@ const rowOf = (
     host,
     ...key,
     bucket: bucketOf(key.signature),
-    fingerprint: fingerprintOf(chip.provider),
-    chip: chip.chip.fingerprint,
+    // A chip that is open has an identity.
+    ...identities.get(chip.id)!,
     samplesUs: samplesUs.slice(0, KEPT).map(round),
     medianUs: round(medianUs),
     madUs: round(madUs),

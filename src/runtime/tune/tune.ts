@@ -126,7 +126,7 @@ export const tuneModel = async (
     const allowed = (c: Contender): boolean => c.admitted && differences.get(c)!.relative <= (loose ? LOOSELY_SAME : SAME);
 
     const rows: PerformanceRow[] = [];
-    const around = { date: now().toISOString(), host, threads: runtime.host.threads, quiet: calm };
+    const around = { date: now().toISOString(), host, threads: runtime.host.threads, quiet: calm, identities: runtime.identities };
     const proposals = await proposeBlocks(runtime, model, sets, {
       contenders: open.filter(allowed),
       timings: first,
