@@ -200,6 +200,36 @@ export class Plans {
     }
   }
 
+  /**
+   * Makes the plan for inputs like these anew, by what is known now; it takes the place of the present one at the next
+   * run. Nothing if there is no plan to replace, or another one is in the making. @throws what planning and preparing throw.
+   */
+  async renew(inputs: readonly (Value | undefined)[]): Promise<void> {
+    const known = this.#cache.find(inputs);
+    if (!known || known.moving) return;
+    known.moving = true;
+    const made = (async (): Promise<void> => {
+      try {
+        const next = this.#ready(await carryOut(this.#plan(this.#specialize(inputs), this.#dispatcher)));
+        if (known.gone) this.#release(next);
+        else known.next = next;
+      } catch (e) {
+        known.moving = false;
+        throw e;
+      }
+    })();
+    const settled: Promise<void> = made.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#moving.add(settled);
+    try {
+      await made;
+    } finally {
+      this.#moving.delete(settled);
+    }
+  }
+
   #reviewOf({ waitedFor }: PlannedGraph): number | undefined {
     const ends = waitedFor.flatMap((use) => this.#dispatcher.setAsideUntil(use) ?? []);
     return ends.length ? Math.min(...ends) : undefined;

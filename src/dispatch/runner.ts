@@ -93,6 +93,11 @@ export class GraphRunner {
     return this.#plans.resolve(inputs);
   }
 
+  /** Makes a new plan for inputs like these, by what is known now, while runs go on; the next run after it is ready is its. */
+  renew(inputs: Inputs): Promise<void> {
+    return this.#plans.renew(inputs);
+  }
+
   /** The choices behind the next run with inputs like these, whose plan is made if there is none; after what is under way. */
   async decisions(inputs: Inputs): Promise<ReadonlyMap<string, Decision>> {
     const ready = await this.#enqueue(() => {

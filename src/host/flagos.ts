@@ -3,6 +3,7 @@
  * loaded from files; frameworks installed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Container } from 'inversify';
 import { wrapError } from '../core/errors.ts';
@@ -19,7 +20,7 @@ import { POLICY_SOURCE, TABLE_STORE, type PolicySource, type TableSource } from 
 import { loadPlugins } from '../plugins/load.ts';
 import { ProviderRegistry } from '../plugins/registry.ts';
 import type { FlagosModel } from '../runtime/model.ts';
-import { Runtime, type CallOptions, type LoadOptions, type PlainAttributes } from '../runtime/runtime.ts';
+import { Runtime, type CallOptions, type LoadOptions, type PlainAttributes, type TuningHost } from '../runtime/runtime.ts';
 import { version } from '../version.ts';
 import { checkLayer } from './config-schema.ts';
 import { loadConfig, type ConfigLayer, type ConfigOptions, type ResolvedConfig } from './config.ts';
@@ -123,7 +124,9 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
     sources: container.isBound(TABLE_STORE) ? container.getAll<TableSource>(TABLE_STORE) : [],
   });
   const lock = readLock(settings.config);
-  return new Flagos(await Runtime.open({ registry, ops: opSet, policy, host, tables, lock }), settings);
+  // Loaded when a model is measured: most programs never do that.
+  const tuning: TuningHost = { name: hostname(), exclusively: async (work) => (await import('./tune.ts')).exclusively(work) };
+  return new Flagos(await Runtime.open({ registry, ops: opSet, policy, host, tables, lock, tuning }), settings);
 };
 
 /** What the onnxruntime adapter needs of Node. */

@@ -3,13 +3,14 @@ import { FlagosError } from '../core/errors.ts';
 import { concreteShape, describeType, type Model, type ValueInfo } from '../core/graph.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { nearest } from '../core/nearest.ts';
-import type { MaybePromise } from '../core/async.ts';
+import { isPromise, type MaybePromise } from '../core/async.ts';
 import type { RunOptions } from '../dispatch/execute.ts';
 import type { PreparedPlan } from '../dispatch/prepare.ts';
 import { GraphRunner, type Dispatcher } from '../dispatch/runner.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import { coverageOf, type Coverage, type Decisions } from './coverage.ts';
 import { checkInput, checkPlaces, unknownName } from './feeds.ts';
+import { IdleTuner, type IdleWork } from './tune/idle.ts';
 
 /** Where a node of a model runs. */
 export interface Placement {
@@ -36,10 +37,16 @@ export class FlagosModel {
   readonly #plans = new Set<PreparedPlan>();
   readonly #optional: ReadonlySet<string>;
   readonly #forget: () => void;
+  /** Measures it while nobody runs it, if that was asked for. */
+  readonly #tuner: IdleTuner | undefined;
 
-  /** @param forget called once it is disposed, so that nobody holds on to it. */
-  constructor(model: Model, dispatcher: Dispatcher, forget: () => void) {
+  /**
+   * @param forget called once it is disposed, so that nobody holds on to it.
+   * @param idle what tuning in the background needs, see {@link LoadOptions.tuneWhenIdle}.
+   */
+  constructor(model: Model, dispatcher: Dispatcher, forget: () => void, idle?: Omit<IdleWork, 'renew'>) {
     this.#forget = forget;
+    this.#tuner = idle && new IdleTuner({ ...idle, renew: (inputs) => this.#runner.renew(inputs) });
     this.name = model.name;
     this.model = model;
     this.#optional = new Set(model.graph.inputs.filter((i) => model.graph.initializers.has(i.name)).map((i) => i.name));
@@ -74,7 +81,30 @@ export class FlagosModel {
   runPositional(inputs: readonly (Value | undefined)[], options: RunOptions = {}): MaybePromise<Value[]> {
     const infos = this.model.graph.inputs;
     for (let i = 0; i < infos.length; i++) checkInput(this.name, infos[i]!, inputs[i], this.#optional);
-    return this.#runner.run(inputs, options);
+    return this.#tuner ? this.#watched(this.#tuner, inputs, options) : this.#runner.run(inputs, options);
+  }
+
+  #watched(tuner: IdleTuner, inputs: readonly (Value | undefined)[], options: RunOptions): MaybePromise<Value[]> {
+    const end = tuner.begin(inputs);
+    const failed = (e: unknown): never => {
+      end(false);
+      throw e;
+    };
+    const done = (results: Value[]): Value[] => {
+      end(true);
+      return results;
+    };
+    try {
+      const made = this.#runner.run(inputs, options);
+      return isPromise(made) ? made.then(done, failed) : done(made);
+    } catch (e) {
+      return failed(e);
+    }
+  }
+
+  /** Resolves when it is not being measured in the background (at once, if that was not asked for). */
+  async tuned(): Promise<void> {
+    await this.#tuner?.idle();
   }
 
   /** Plans in use, oldest first: one per combination of input shapes, and per part that had to wait for values. */
@@ -133,6 +163,7 @@ export class FlagosModel {
 
   /** Waits for a run under way and releases kernels and memory. Runs that wait for their turn fail with FLAGOS_E_DISPOSED. */
   async dispose(): Promise<void> {
+    await this.#tuner?.close();
     await this.#runner.dispose();
     this.#forget();
   }

@@ -24,6 +24,7 @@ import { Background } from './background.ts';
 import { CallTable, type CallOptions } from './call-table.ts';
 import { callGraph, checkArguments, type PlainAttributes } from './call.ts';
 import { FlagosModel } from './model.ts';
+import type { IdleWork } from './tune/idle.ts';
 
 export type { PlainAttributes } from './call.ts';
 export type { CallOptions } from './call-table.ts';
@@ -41,13 +42,30 @@ export interface RuntimeParts {
   readonly lock?: { readonly name: string; readonly entries: LockEntries; readonly onMismatch: OnMismatch } | undefined;
   /** Milliseconds since 1970, for what expires; default the system's clock. */
   readonly now?: () => number;
+  /** What measuring needs of the machine. */
+  readonly tuning?: TuningHost;
 }
+
+export interface TuningHost {
+  /** The machine's name, for rows. */
+  readonly name: string;
+  /** One tuner at a time on a machine. @throws FLAGOS_E_BUSY */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** Milliseconds without a run after which a model is measured. */
+const IDLE_MS = 500;
 
 export interface LoadOptions {
   /** Changes to the runtime's policy for this model alone. */
   readonly policy?: PolicyOverride;
   /** Told how far the preparation of its kernels is, which may take seconds where they are compiled. */
   readonly onPrepare?: (progress: PrepareProgress) => void;
+  /**
+   * Measures the model while nobody runs it, and moves to what is clearly faster; what was measured is kept in the
+   * tables. Needs a runtime with tables. Between two runs at most one turn of measuring is in the way.
+   */
+  readonly tuneWhenIdle?: boolean | { readonly idleMs?: number; readonly budgetMs?: number };
   /** For measuring: the plan to make for a graph of a signature, see `PlanContext.planFor`. */
   readonly planFor?: PlanContext['planFor'];
   /** For measuring: what counts as known, in place of the runtime's own evidence. */
@@ -177,9 +195,34 @@ export class Runtime {
       planFor: options.planFor,
       evidence: options.evidence ?? dispatcher.evidence,
     };
-    const loaded: FlagosModel = new FlagosModel(model, own, () => this.#models.delete(loaded));
+    const loaded: FlagosModel = new FlagosModel(model, own, () => this.#models.delete(loaded), this.#idleWork(model, options));
     this.#models.add(loaded);
     return loaded;
+  }
+
+  /** What measuring a model while it is idle needs. */
+  #idleWork(model: Model, { tuneWhenIdle, policy }: LoadOptions): Omit<IdleWork, 'renew'> | undefined {
+    const { tables, tuning, host } = this.#parts;
+    if (!tuneWhenIdle || !tables) return undefined;
+    const { idleMs = IDLE_MS, budgetMs } = tuneWhenIdle === true ? {} : tuneWhenIdle;
+    const alone = tuning?.exclusively ?? (<T>(work: () => Promise<T>): Promise<T> => work());
+    return {
+      logger: host.logger,
+      name: model.name,
+      idleMs,
+      tune: (inputs, quiet) =>
+        alone(async () => {
+          const { tuneModel } = await import('./tune/tune.ts');
+          const result = await tuneModel(this, model, inputs, {
+            host: tuning?.name ?? '',
+            quiet,
+            policy,
+            ...(budgetMs ? { budgetMs } : {}),
+          });
+          tables.note(result.rows);
+          return result;
+        }),
+    };
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Graph, Model } from '../../src/core/graph.ts';
 import { noEvidence } from '../../src/opmanager/evidence.ts';
 import { withRows } from '../../src/opmanager/process-evidence.ts';
 import type { PerformanceRow } from '../../src/opmanager/tables/rows.ts';
+import { Tables } from '../../src/opmanager/tables/tables.ts';
 import type { KernelProvider } from '../../src/plugins/contract.ts';
 import { tuneModel, type TuneResult } from '../../src/runtime/tune/tune.ts';
 import { f32, graph, openRuntime, row, runners, vendor, type VendorOptions } from './kit.ts';
@@ -129,6 +130,71 @@ describe('tuning', () => {
     const { chosen, skipped } = await tuned([timed('works', { Neg: 5 }), broken], chain('Neg', 'Neg'));
     expect(chosen).toBe('default');
     expect(skipped.some((s) => s.name === 'broken/chip')).toBe(true);
+  });
+});
+
+describe('tuning in a running program', () => {
+  const boasting = (us: { a: number; b: number }): KernelProvider[] => [
+    vendor('a', { regions: 'connected', prior: { gflops: 1e4, gbps: 1e4 }, run: (_i, _o, honest) => (honest(), void (now += us.a / 1e3)) }),
+    vendor('b', { regions: 'connected', run: (_i, _o, honest) => (honest(), void (now += us.b / 1e3)) }),
+  ];
+  const g = chain('Neg', 'Exp');
+  const open = async (us: { a: number; b: number }, tables: Tables) => {
+    const runtime = await openRuntime(boasting(us), {}, { tables });
+    const loaded = runtime.model(model(g), { tuneWhenIdle: { idleMs: 0, budgetMs: 50 } });
+    return { runtime, loaded };
+  };
+  const silent = { log: () => {} };
+
+  it('starts by what is declared, and moves to what is clearly faster when it was measured; the next start begins there', async () => {
+    const tables = new Tables([], silent);
+    const { runtime, loaded } = await open({ a: 900, b: 300 }, tables);
+    const before = await loaded.run({ v0: input });
+    expect(runners(loaded)).toMatchObject({ v1: 'a', v2: 'a' });
+    await loaded.tuned();
+    expect(await loaded.run({ v0: input })).toEqual(before);
+    expect(runners(loaded)).toMatchObject({ v1: 'b', v2: 'b' });
+    expect(runtime.lines.join()).toContain('measured while idle');
+    const again = runtime.model(model(g));
+    await again.run({ v0: input });
+    expect(runners(again)).toMatchObject({ v1: 'b' });
+    await runtime.close();
+  });
+
+  it('stays where nothing is clearly faster', async () => {
+    const { runtime, loaded } = await open({ a: 300, b: 297 }, new Tables([], silent));
+    await loaded.run({ v0: input });
+    await loaded.tuned();
+    await loaded.run({ v0: input });
+    expect(runners(loaded)).toMatchObject({ v1: 'a' });
+    await runtime.close();
+  });
+
+  it('measures again what has become slow', async () => {
+    const us = { a: 300, b: 500 };
+    const { runtime, loaded } = await open(us, new Tables([], silent));
+    await loaded.run({ v0: input });
+    await loaded.tuned();
+    const many = async (): Promise<void> => {
+      for (let i = 0; i < 60; i++) await loaded.run({ v0: input });
+      await loaded.tuned();
+      await loaded.run({ v0: input });
+    };
+    await many();
+    expect(runners(loaded)).toMatchObject({ v1: 'a' });
+    us.a = 2000;
+    await many();
+    expect(runtime.lines.join()).toContain('has become slower');
+    expect(runners(loaded)).toMatchObject({ v1: 'b' });
+    await runtime.close();
+  });
+
+  it('ends at the next turn when the model is disposed, and says nothing of it', async () => {
+    const { runtime, loaded } = await open({ a: 300, b: 200 }, new Tables([], silent));
+    await loaded.run({ v0: input });
+    await loaded.dispose();
+    expect(runtime.lines.filter((l) => l.startsWith('warn'))).toEqual([]);
+    await runtime.close();
   });
 });
 

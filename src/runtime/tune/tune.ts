@@ -10,6 +10,7 @@ import type { Model } from '../../core/graph.ts';
 import type { Value } from '../../core/tensor.ts';
 import { noEvidence } from '../../opmanager/evidence.ts';
 import { measure, type Result } from '../../opmanager/measure.ts';
+import type { PolicyOverride } from '../../opmanager/policy.ts';
 import type { PerformanceRow } from '../../opmanager/tables/rows.ts';
 import { settle as choose, type Timing } from '../../opmanager/timing.ts';
 import type { Runtime } from '../runtime.ts';
@@ -24,6 +25,8 @@ export interface TuneOptions {
   readonly budgetMs?: number;
   /** Whether what is exact to `loose` may be chosen, and variants nobody verified are measured to show what they buy. */
   readonly loose?: boolean;
+  /** Changes to the runtime's policy that the model runs under. */
+  readonly policy?: PolicyOverride | undefined;
   /** For rows: the machine's name. */
   readonly host: string;
   /** Awaited before each turn: until threads of whoever ran before are idle. @returns whether the machine was quiet. */
@@ -75,7 +78,9 @@ export const tuneModel = async (
   const { budgetMs = BUDGET_MS, loose = false, host, quiet, onProgress, clock, now = () => new Date() } = options;
   const start = performance.now();
   const sets = rotating(inputs);
-  const accuracy = loose ? { accuracy: { min: 'loose' as const } } : {};
+  const accuracy: PolicyOverride = loose
+    ? { ...options.policy, accuracy: { ...options.policy?.accuracy, min: 'loose' } }
+    : { ...options.policy };
   const open: Contender[] = [];
   const skipped: Skipped[] = [];
   let calm = true;
@@ -86,6 +91,7 @@ export const tuneModel = async (
   /** Adds a contender, unless another one is the same. */
   const enter = async (name: string, more: Parameters<typeof openContender>[3], tell = true): Promise<Contender | undefined> => {
     onProgress?.(`preparing ${name}`);
+    await settle?.();
     try {
       const contender = await openContender(runtime, model, sets, more);
       const key = choiceKey(contender);
@@ -104,6 +110,7 @@ export const tuneModel = async (
   };
 
   try {
+    await settle?.();
     const usual = await openContender(runtime, model, sets, { name: 'default', policy: accuracy });
     open.push(usual);
     keys.set(choiceKey(usual), 'default');
@@ -118,7 +125,7 @@ export const tuneModel = async (
     skipped.push(...hopeless);
     // What was settled on before may not be what would run without it.
     await enter('untuned', { name: 'untuned', policy: accuracy, evidence: noEvidence }, false);
-    for (const { name, policy, admitted } of trials) await enter(name, { name, policy: { ...policy, ...accuracy }, admitted });
+    for (const { name, policy, admitted } of trials) await enter(name, { name, policy: { ...accuracy, ...policy }, admitted });
 
     onProgress?.('measuring whole plans');
     const first = await measured(open, budgetMs * (1 - 2 * FOR_BLOCKS));
@@ -157,6 +164,7 @@ export const tuneModel = async (
 
     for (const c of open) {
       const result = resultOf(c);
+      await settle?.();
       const steps = await watchSteps(c, 3);
       const [outer] = c.model.plans;
       for (const plan of c.model.plans) {
