@@ -1,7 +1,7 @@
 /**
  * What tuning buys: each model is tuned (into a table of its own), and then the tuned runtime, the default policy without
  * a table, and each single provider take turns in one run. `--models squeezenet,…,vad`, `--budget <ms>` of tuning per
- * model, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost.
+ * model, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost (`bert_block` is an encoder layer for that).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,6 +15,7 @@ import { createRuntime, type Flagos, type RuntimeConfig } from '../src/host/flag
 import { findOnnxTests } from '../src/host/onnx-cases.ts';
 import { readOnnx } from '../src/host/onnx-files.ts';
 import { tune } from '../src/host/tune.ts';
+import { bertBlock } from './lib/bert-block.ts';
 import { measure } from './lib/measure.ts';
 import { option } from './lib/option.ts';
 import { untilQuiet } from './lib/quiet.ts';
@@ -55,16 +56,25 @@ const vad = (): { model: Model; inputs: Value[] } => {
   return { model, inputs: model.graph.inputs.map((i) => values[i.name]!) };
 };
 
+/** Models that come from elsewhere than the ONNX tests. */
+const makers: Record<string, () => { model: Model; inputs: Value[] }> = {
+  vad,
+  bert_block: () => {
+    const model = bertBlock();
+    return { model, inputs: [wave(concreteShape(model.graph.inputs[0]!.type)!)] };
+  },
+};
+
 const root = findOnnxTests(resolve('.'));
 const names = option('models', 'squeezenet,resnet50,bvlc_alexnet,inception_v1,vgg19,vad').split(',');
 const rows: Row[] = [];
 const chosen: string[] = [];
 for (const name of names) {
-  if (name !== 'vad' && !root) {
+  if (!makers[name] && !root) {
     console.log(`skipped ${name}: no ONNX backend tests (set FLAGOS_ONNX_TESTS)`);
     continue;
   }
-  const { model, inputs } = name === 'vad' ? vad() : lightModel(root!, name);
+  const { model, inputs } = makers[name]?.() ?? lightModel(root!, name);
   const folder = mkdtempSync(join(tmpdir(), 'flagos-tune-'));
   const open = async (config: RuntimeConfig): Promise<Flagos> => createRuntime({ log: 'error', ...config });
   try {
@@ -75,13 +85,11 @@ for (const name of names) {
       loose: process.argv.includes('--loose'),
     });
     await tuner.close();
-    for (const c of result.contenders.filter((x) => !x.admitted))
-      rows.push({
-        what: `${name}: ${c.name}, ratio to default (end-to-end error in details; not chosen)`,
-        value: c.timing.medianUs / result.contenders[0]!.timing.medianUs,
-        unit: '×',
-        details: { ...c.difference },
-      });
+    for (const c of result.contenders.filter((x) => !x.admitted)) {
+      const what = `${name}: ${c.name} (not chosen)`;
+      rows.push({ what: `${what} / default`, value: c.timing.medianUs / result.contenders[0]!.timing.medianUs, unit: '×' });
+      rows.push({ what: `${what}, end-to-end error`, value: c.difference.relative, unit: 'of max', details: { ...c.difference } });
+    }
     const runtimes: Record<string, Flagos> = { tuned: await open({ tables }), default: await open({ tables: noTables }) };
     for (const [provider, config] of Object.entries(singles)) runtimes[provider] = await open({ ...config, tables: noTables });
     const models = Object.entries(runtimes).map(([contender, { runtime }]) => ({ contender, loaded: runtime.model(model) }));
