@@ -10,10 +10,16 @@ import type { Io } from './io.ts';
 import { toJson } from './json.ts';
 import { commands } from './verbs/index.ts';
 
+/** Some verbs have two words: `diff bisect`. */
+const joined = (argv: readonly string[]): readonly string[] => {
+  const two = argv.slice(0, 2).join(' ');
+  return argv.length >= 2 && commands.some((c) => c.name === two) ? [two, ...argv.slice(2)] : argv;
+};
+
 const run = async (argv: readonly string[], io: Io): Promise<number> => {
-  const [verb, ...rest] = argv;
+  const [verb, ...rest] = joined(argv);
   if (verb === undefined || verb === '--help' || verb === '-h') {
-    const asked = commands.find((c) => c.name === rest[0]);
+    const asked = commands.find((c) => c.name === joined(rest)[0]);
     (verb === undefined ? io.err : io.out)(asked && verb !== undefined ? commandHelp(asked, io) : overview(commands, version, io));
     return verb === undefined ? 2 : 0;
   }

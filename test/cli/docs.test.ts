@@ -12,7 +12,7 @@ describe('docs/cli.md', () => {
     'has a section on %s and names its options',
     (name, command) => {
       expect(text).toContain(`\n## flagos ${name}\n`);
-      expect(text).toContain(`](#flagos-${name})`);
+      expect(text).toContain(`](#flagos-${name.replaceAll(' ', '-')})`);
       for (const option of Object.keys({ ...command.options, ...commonOptions }))
         expect(text).toMatch(new RegExp(`\`[^\`]*--${option}\\b`));
     },

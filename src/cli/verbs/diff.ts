@@ -1,37 +1,82 @@
-/** `flagos diff`: which regions of a model differ from a golden, by how much, and how far that carries to the outputs. */
+/** `flagos diff`: which regions of a model are wrong on a chip, by how much, and how far that carries. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import { modes } from '../../diff/attribute.ts';
+import { parseGate, type Gate } from '../../diff/gates.ts';
+import { exitCodeOf, regressionsAgainst, type DiffReport } from '../../diff/report.ts';
+import { cuts } from '../../diff/split.ts';
 import type { Flagos } from '../../host/flagos.ts';
 import { defineCommand, required } from '../args/command.ts';
-import { flag, real, text } from '../args/option.ts';
-import type { Allowed } from '../diff/measure.ts';
-import { regionObserver, type RegionDiff } from '../diff/regions.ts';
-import { printDiff } from '../diff/report.ts';
-import { compareWhole, outputsOf, wholeInOne, type WholeComparison } from '../diff/whole.ts';
+import { choice, flag, integer, real, text, texts, usageError } from '../args/option.ts';
+import { codeOfFailure, compareModel } from '../diff/compare.ts';
+import { measure } from '../diff/measure.ts';
+import { formats, render, reportJson, type Format } from '../diff/report/files.ts';
+import { renderHtml } from '../diff/report/html.ts';
+import { printReport } from '../diff/report/text.ts';
+import { describeError } from '../errors.ts';
 import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
-import { makeProgress, watchPreparing, watchSteps, withProgress } from '../progress.ts';
+import { makeProgress } from '../progress.ts';
 import { checkChips, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 
 /** A provider's name is enough: `onnxruntime` for `vendor:onnxruntime`. */
-const goldenToken = (given: string, flagos: Flagos): string => {
+export const goldenToken = (given: string, flagos: Flagos): string => {
   const provider = flagos.runtime.registry.find(given);
   const token = provider?.kind === 'vendor' ? `vendor:${given}` : given;
   checkChips(flagos, [token]);
   return token;
 };
 
+/** Our old rule: relative to the element, or to the root mean square of its tensor where that is larger. */
+const tolerance = (rtol: number | undefined, atol: number | undefined): Gate => ({
+  name: `rtol ${rtol ?? 'by type'}, atol ${atol ?? 0}`,
+  rule: '|a − g| ≤ atol + rtol · max(|g|, rms(g))',
+  judge: (actual, golden) => ({ ok: measure(actual, golden, { rtol, atol }).ok }),
+});
+
+const gateOf = (name: string | undefined, rtol: number | undefined, atol: number | undefined): Gate | undefined => {
+  if (name !== undefined && (rtol !== undefined || atol !== undefined)) throw usageError('--gate and --rtol or --atol exclude each other');
+  if (name !== undefined) return name === 'flagos' ? undefined : parseGate(name);
+  return rtol === undefined && atol === undefined ? undefined : tolerance(rtol, atol);
+};
+
+const formatOf = (path: string): Format | 'html' => {
+  const ending = extname(path).slice(1);
+  const format = [...formats, 'html' as const].find((f) => f === ending);
+  if (!format) throw usageError(`--report ${path}: the ending says the format, one of ${[...formats, 'html'].join(', ')}`);
+  return format;
+};
+
+const baselineOf = (path: string): { region: string; ok: boolean; eta: number }[] => {
+  const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
+  if (typeof parsed !== 'object' || parsed === null || !('regions' in parsed) || !Array.isArray(parsed.regions))
+    throw usageError(`${path} is no report of flagos diff`, 'make one with --report baseline.json');
+  return parsed.regions.map((r: { region: string; ok: boolean; eta: number | string }) => ({ ...r, eta: Number(r.eta) }));
+};
+
+/** Words of a command line as one that can be pasted. */
+export const quoted = (words: readonly string[]): string =>
+  words.map((w) => (/^[\w./:=,@+-]+$/.test(w) ? w : `'${w.replaceAll("'", `'\\''`)}'`)).join(' ');
+
 export const diff = defineCommand({
   name: 'diff',
-  summary: 'show which regions of a model differ from a golden, and by how much',
+  summary: 'show which regions of a model are wrong on a chip, by how much, and where errors come from',
   about:
-    'Runs a model, and each of its regions once more on the same inputs by a golden provider; then the whole model by the golden. Prints the largest difference of each region and of each output, with the worst element. Differences are relative to the element, or to the root mean square of its tensor where that is larger. Exit code 1 if any is larger than allowed.',
+    'Runs a model, and holds each of its regions against the right values: on the inputs it had (local), on those it should have had (isolated), and both ends together (accumulated). One run names every region that is out of the bounds its arithmetic explains. Exit codes: 0 ok, 1 out of bounds, 2 wrong use, 3 a chip failed, 4 no golden or a suspect one, 5 out of time or memory, 6 not the same twice, 7 worse than the baseline, 8 too little compared.',
   args: { model: required(modelHelp) },
   options: {
+    mode: choice(modes, 'which errors are measured; default all'),
     golden: text('<token>', 'whom to compare with: reference (default), or a provider such as onnxruntime'),
-    rtol: real('<r>', 'largest relative difference; default 1e-4, or two units in the last place for narrower types'),
+    cut: choice(cuts, 'where regions end: before a second sum of products (default), after each node, or as the model usually runs'),
+    gate: text('<rule>', 'another rule than the error model: polygraphy, pytorch, onnx, numpy:<rtol>,<atol>, msprobe:L1, cosine>=<x>'),
+    rtol: real('<r>', 'in place of the error model: largest difference relative to the element, or to the root mean square of its tensor'),
     atol: real('<a>', 'largest absolute difference besides; default 0'),
-    'end-to-end': flag('compare the outputs of the model only'),
-    all: flag('print regions without any difference too'),
+    repeat: integer('<n>', 'times each kernel runs on the same inputs, to see whether it gives the same bits; default 1', 1),
+    report: texts('<file>', 'write a report: .html, .json, .csv, .xml (JUnit), .sarif or .md (GitHub step summary)'),
+    baseline: text('<file>', 'a former .json report: only what is worse than there fails'),
+    'least-compared': real('<share>', 'share of regions that must have been compared; default 0.5'),
+    all: flag('print every region'),
     ...inputOptions,
     ...modelOptions,
     ...runtimeOptions,
@@ -42,51 +87,61 @@ export const diff = defineCommand({
       'flagos diff npm:@ricky0123/vad-web/dist/silero_vad_v5.onnx --shape input=1x512 --input sr=16000',
       'every region of a real model against the reference',
     ],
-    ['flagos diff model.onnx --chip vendor:onnxruntime', "one vendor's kernels against the reference"],
-    [
-      'flagos diff light_squeezenet.onnx --seed-weights 1 --chip reference --golden onnxruntime',
-      'the reference against a second witness, with random weights',
-    ],
+    ['flagos diff model.onnx --chip vendor:onnxruntime --report report.html', "one vendor's kernels, as a page to look at"],
+    ['flagos diff model.onnx --gate polygraphy', "judged by somebody else's rule"],
   ],
-  run: ({ args, options, io }) =>
-    withRuntime(options, io, async (flagos) => {
-      const { runtime } = flagos;
-      const golden = goldenToken(options.golden ?? 'reference', flagos);
-      const allowed: Allowed = { rtol: options.rtol, atol: options.atol };
-      const loaded = loadModel(args.model, options, io.cwd);
-      const inputs = makeInputs(loaded.model, options, io.cwd);
-      const feeds = loaded.model.graph.inputs.map((i) => inputs.feeds[i.name]);
-      const progress = makeProgress(io, options.progress);
-      const regions: RegionDiff[] = [];
-
-      const model = runtime.model(loaded.model, { onPrepare: watchPreparing(progress) });
-      const observer = options['end-to-end']
-        ? watchSteps(progress, 'model')
-        : regionObserver({
-            runtime,
-            golden,
-            allowed,
-            before: (label) => progress.update(`region ${regions.length + 1}: ${label}`),
-            goldenObserver: progress.shown
-              ? { before: (step) => progress.update(`region ${regions.length + 1}: ${step.label} by ${golden}`) }
-              : undefined,
-            done: (result) => void regions.push(result),
-          });
-      const actual = await withProgress(progress, 'planning and preparing', () => outputsOf(model, feeds, { observer }));
-      const coverage = model.coverage();
-      const inOne = wholeInOne(model, regions);
-      await model.dispose();
-      const whole: WholeComparison = inOne
-        ? { outputs: inOne }
-        : await withProgress(progress, `the whole model by ${golden}`, () =>
-            compareWhole(runtime, loaded.model, feeds, actual, golden, allowed, watchSteps(progress, `the whole model by ${golden}`)),
-          );
-
-      const ok = whole.unable === undefined && [...regions, ...whole.outputs].every((r) => r.ok);
-      const notes = [...loaded.notes, ...inputs.notes];
-      if (options.json)
-        io.out(toJson({ model: loaded.path, golden, notes, ok, coverage, endToEnd: whole.outputs, unable: whole.unable, regions }));
-      else printDiff({ path: loaded.path, golden, notes, regions, whole, coverage: coverage.line, all: options.all }, io);
-      return ok ? 0 : 1;
-    }),
+  run: async ({ args, options, io }) => {
+    const gate = gateOf(options.gate, options.rtol, options.atol);
+    const files = options.report.map((path) => ({ path: resolve(io.cwd, path), format: formatOf(path) }));
+    const baseline = options.baseline === undefined ? undefined : baselineOf(resolve(io.cwd, options.baseline));
+    const words = [
+      'flagos',
+      'diff',
+      args.model,
+      ...(options.chip ?? []).flatMap((c) => ['--chip', c]),
+      '--golden',
+      options.golden ?? 'reference',
+    ];
+    if (options['seed-weights'] !== undefined) words.push('--seed-weights', String(options['seed-weights']));
+    for (const [name, v] of options.input) words.push('--input', `${name}=${v}`);
+    for (const [name, v] of options.shape) words.push('--shape', `${name}=${v}`);
+    let report: DiffReport;
+    try {
+      report = await withRuntime(options, io, async (flagos) => {
+        const golden = goldenToken(options.golden ?? 'reference', flagos);
+        const loaded = loadModel(args.model, options, io.cwd);
+        const inputs = makeInputs(loaded.model, options, io.cwd);
+        const made = await compareModel({
+          flagos,
+          model: loaded.model,
+          path: loaded.path,
+          feeds: inputs.feeds,
+          golden,
+          mode: options.mode ?? 'all',
+          gate,
+          repeats: options.repeat ?? 1,
+          pictures: files.some((f) => f.format === 'html'),
+          cut: options.cut ?? 'contraction',
+          chips: options.chip ?? [],
+          notes: [...loaded.notes, ...inputs.notes],
+          command: quoted(words),
+          progress: makeProgress(io, options.progress),
+        });
+        return baseline ? { ...made, regressions: regressionsAgainst(made.regions, baseline) } : made;
+      });
+    } catch (thrown) {
+      const code = codeOfFailure(thrown);
+      if (code === undefined) throw thrown;
+      io.err(describeError(thrown as Error, io, options.debug));
+      return code;
+    }
+    const code = exitCodeOf(report, options['least-compared'] ?? 0.5, baseline !== undefined);
+    for (const { path, format } of files) writeFileSync(path, format === 'html' ? renderHtml(report, code) : render(format, report, code));
+    if (options.json) io.out(toJson(reportJson(report, code)));
+    else {
+      printReport(report, io, options.all);
+      for (const { path } of files) io.out(`${io.paint.dim('written')} ${path}\n`);
+    }
+    return code;
+  },
 });

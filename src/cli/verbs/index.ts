@@ -4,6 +4,7 @@ import { chips } from './chips.ts';
 import { conformance } from './conformance.ts';
 import { conformanceWorker } from './conformance-worker.ts';
 import { diff } from './diff.ts';
+import { diffSelftest } from './diff-selftest.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { lock } from './lock.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   diff,
   tune,
   trace,
+  diffSelftest,
   conformance,
   chips,
   plugins,

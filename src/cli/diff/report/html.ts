@@ -1,0 +1,1 @@
+export const renderHtml = (_r: unknown, _c: number): string => '';

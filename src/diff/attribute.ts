@@ -1,0 +1,330 @@
+/**
+ * Attribution in one run. While a model runs on a chip, each region is held against the golden in up to
+ * four ways, with c the chip, g the golden, x the inputs the region had and x* those it should have had:
+ *
+ *     local        c(x)  − g(x)      what this region adds, on its own inputs
+ *     isolated     c(x*) − g(x*)     what it would add on right inputs
+ *     accumulated  c(x)  − g(x*)     how far the model is off here
+ *     propagated   g(x)  − g(x*)     what came with the inputs: accumulated − local
+ *
+ * Golden values are kept as long as a region still reads them, so memory stays near the model's own.
+ */
+import { score, metrics, type Bounds, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
+import { concreteShape, opName } from '../core/graph.ts';
+import { asError, FlagosError } from '../core/errors.ts';
+import type { Numerics } from '../core/numerics.ts';
+import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
+import type { StepObserver } from '../dispatch/execute.ts';
+import type { PlannedRegion } from '../dispatch/planner.ts';
+import type { PreparedPlan, Step } from '../dispatch/prepare.ts';
+import { isDeterministic } from '../ops/bind.ts';
+import { defaultVariant, type DeviceTensor, type RunValue } from '../plugins/contract.ts';
+import { alarmsOf, digestOf, type Alarm } from './alarms.ts';
+import type { Gate } from './gates.ts';
+import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './oracle.ts';
+import { pictureOf, type Picture } from './picture.ts';
+import { spreadOf, type Spread } from './spread.ts';
+import type { Witness } from './witness.ts';
+
+export const modes = ['local', 'isolated', 'accumulated', 'all'] as const;
+export type Mode = (typeof modes)[number];
+
+/** `injected`: wrong here on its own inputs; `inherited`: off because its inputs are; `amplified`: right, but makes what it inherits larger. */
+export type Role = 'injected' | 'inherited' | 'amplified' | 'clean';
+
+export interface OutputDiff {
+  readonly output: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly ok: boolean;
+  readonly level: ScoreLevel;
+  /** Of the local error. */
+  readonly score: Score;
+  readonly metrics: Metrics | undefined;
+  readonly gate: boolean | undefined;
+  readonly isolated: { readonly level: ScoreLevel; readonly maxEta: number; readonly spread: Spread } | undefined;
+  readonly accumulated: Spread | undefined;
+  readonly propagated: Spread | undefined;
+  readonly alarms: readonly Alarm[];
+  /** Sampled elements and histograms for a report. */
+  readonly picture: Picture | undefined;
+}
+
+export interface RegionDiff {
+  readonly region: string;
+  readonly nodes: readonly string[];
+  readonly ops: readonly string[];
+  readonly kernel: string;
+  readonly chip: string;
+  readonly role: Role;
+  readonly ok: boolean;
+  /** How the golden was made. */
+  readonly oracle: OracleKind | undefined;
+  readonly outputs: readonly OutputDiff[];
+  readonly alarms: readonly Alarm[];
+  /** Why it was not compared; it counts as neither right nor wrong. */
+  readonly skipped?: string | undefined;
+  /** Whether the second witness is itself out of bounds here. */
+  readonly suspect: boolean;
+  /** Values it reads, for the graph. */
+  readonly reads: readonly string[];
+}
+
+export interface AttributionParts extends OracleParts {
+  readonly mode: Mode;
+  /** In place of the error model's verdict. */
+  readonly gate?: Gate | undefined;
+  /** Times each kernel runs on the same inputs, to see whether it gives the same bits. */
+  readonly repeats: number;
+  /** Whether a kernel runs where it was asked to; undefined: anywhere. */
+  readonly asked?: ((kernel: string) => boolean) | undefined;
+  /** Whether reports need the picture of every output. */
+  readonly pictures: boolean;
+  /** Whose values stand in for the right ones, where it is not the reference. */
+  readonly witness?: Witness | undefined;
+  readonly plans: () => readonly PreparedPlan[];
+  readonly before: (label: string) => void;
+  readonly done: (region: RegionDiff, parts: { inputs: readonly Value[]; outputs: readonly Value[]; planned: PlannedRegion }) => void;
+}
+
+/** Relative error from which a tensor counts as off, in units of the root mean square of its golden. */
+const OFF = 1e-3;
+/** Growth of the relative error that makes a region an amplifier. */
+const AMPLIFIES = 4;
+
+const isValue = (v: RunValue): v is Value => v === null || v instanceof Tensor || v instanceof Sequence || v instanceof MapValue;
+const isDevice = (v: RunValue): v is DeviceTensor => typeof v === 'object' && v !== null && 'space' in v;
+const copyOf = (v: Value): Value => (v instanceof Tensor ? v.clone() : v);
+
+const numericsOf = ({ chip, variant, region }: PlannedRegion): Numerics =>
+  (chip!.session.variants?.(region) ?? [defaultVariant]).find((v) => v.name === variant)?.numerics ?? defaultVariant.numerics;
+
+const isRandom = ({ nodes }: PlannedRegion): boolean =>
+  nodes.some(
+    ({ bound, args }) =>
+      bound !== undefined &&
+      !isDeterministic(
+        bound,
+        args.map((a) => a.type),
+        args.map((a) => a.value),
+      ),
+  );
+
+/** Which region of a plan reads a value last; what the plan hands out or its tail reads is kept. */
+const lastReaders = (plan: PreparedPlan): Map<string, PlannedRegion> => {
+  const last = new Map<string, PlannedRegion>();
+  for (const p of plan.planned.regions) for (const v of p.region.inputs) last.set(v.name, p);
+  for (const name of plan.special.outputs) last.delete(name);
+  for (const { node } of plan.planned.tail) for (const name of node.inputs) last.delete(name);
+  return last;
+};
+
+export class Attribution implements StepObserver {
+  /** Golden values by name, as long as they are read. */
+  readonly golden = new Map<string, Value>();
+  /** Relative accumulated error by value name. */
+  readonly #off = new Map<string, number>();
+  readonly #tainted = new Set<string>();
+  readonly #last = new Map<PreparedPlan, Map<string, PlannedRegion>>();
+  readonly #parts: AttributionParts;
+  #digests: number[] = [];
+
+  constructor(parts: AttributionParts, inputs: ReadonlyMap<string, Value>) {
+    this.#parts = parts;
+    for (const [name, v] of inputs) this.golden.set(name, v);
+  }
+
+  before(step: Step): void {
+    this.#parts.before(step.label);
+    if (step.planned?.chip) this.#digests = step.inputs.map((v) => (isValue(v) ? digestOf(v) : 0));
+  }
+
+  after(step: Step): Promise<void> | undefined {
+    return step.planned?.chip ? this.#compare(step, step.planned) : undefined;
+  }
+
+  get #follows(): boolean {
+    return this.#parts.mode !== 'local';
+  }
+
+  async #compare(step: Step, planned: PlannedRegion): Promise<void> {
+    const { region, chip } = planned;
+    const memory = chip!.session.memory;
+    const base = {
+      region: step.label,
+      nodes: region.nodes.map((n) => n.name),
+      ops: region.nodes.map((n) => opName(n.domain, n.op)),
+      kernel: step.kernel,
+      chip: chip!.id,
+      reads: region.inputs.map((i) => i.name),
+    };
+    const host = async (v: RunValue): Promise<Value | undefined> =>
+      isValue(v) ? v : isDevice(v) && memory ? memory.download(v) : undefined;
+    const inputs = await Promise.all(step.inputs.map(host));
+    const outputs = await Promise.all(step.outputs.map(host));
+    const alarms: Alarm[] = [];
+    step.inputs.forEach((v, i) => {
+      if (isValue(v) && digestOf(v) !== this.#digests[i])
+        alarms.push({ kind: 'input-modified', text: `it wrote to its input '${region.inputs[i]!.name}'` });
+    });
+    if (this.#parts.asked?.(step.kernel) === false)
+      alarms.push({ kind: 'other-chip', text: `it ran as ${step.kernel}, which is not what was asked for` });
+    const skip = (why: string): void => {
+      this.#keep(planned, outputs as Value[]);
+      this.#parts.done(
+        { ...base, role: 'clean', ok: alarms.length === 0, oracle: undefined, outputs: [], alarms, suspect: false, skipped: why },
+        { inputs: inputs as Value[], outputs: outputs as Value[], planned },
+      );
+    };
+    if (!inputs.every((v) => v !== undefined) || !outputs.every((v) => v !== undefined))
+      return skip("its tensors are in a chip's own memory");
+    if (isRandom(planned)) return skip('it is random');
+    let oracle: Oracle;
+    try {
+      oracle = await makeOracle(region, inputs, numericsOf(planned), this.#parts);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error instanceof FlagosError && (error.code === 'FLAGOS_E_UNSUPPORTED' || error.kind === 'user'))
+        return skip(`there is no golden for it: ${error.reason}`);
+      throw error;
+    }
+    try {
+      const result = await this.#regionDiff(step, planned, oracle, inputs, outputs, alarms);
+      this.#parts.done({ ...base, ...result }, { inputs, outputs, planned });
+    } catch (thrown) {
+      // What the witness cannot run cannot be compared with it; any other failure is a finding.
+      if (thrown instanceof FlagosError && thrown.code === 'FLAGOS_E_NO_KERNEL') skip('the golden cannot run it');
+      else throw thrown;
+    } finally {
+      await oracle.dispose();
+    }
+  }
+
+  async #regionDiff(
+    step: Step,
+    planned: PlannedRegion,
+    oracle: Oracle,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+    alarms: Alarm[],
+  ): Promise<Pick<RegionDiff, 'role' | 'ok' | 'oracle' | 'outputs' | 'alarms' | 'suspect'>> {
+    const { region } = planned;
+    const { mode, repeats, gate, pictures, witness } = this.#parts;
+    const found = await oracle.evaluate(inputs);
+    const witnessed = witness && (await witness(region, inputs, step.label));
+    const suspect = witnessed?.some((v, i) => score(v, found[i]!).level === 'fail') ?? false;
+    const bounds = witnessed ? found.map((b, i) => b && { ...b, golden: witnessed[i]! }) : found;
+    if (repeats > 1 && !(await this.#steady(step, planned, outputs, repeats)))
+      alarms.push({ kind: 'flaky', text: `${repeats} runs on the same inputs gave different bits` });
+    const right = this.#follows ? region.inputs.map((i) => this.golden.get(i.name)) : [];
+    const known = this.#follows && right.every((v) => v !== undefined);
+    const same =
+      known &&
+      right.every((v, i) => v === inputs[i] || (v instanceof Tensor && inputs[i] instanceof Tensor && digestOf(v) === digestOf(inputs[i])));
+    const rightBounds = known ? (same ? bounds : await this.#rightBounds(planned, oracle, right as Value[], step.label)) : undefined;
+    const isolatedValues =
+      known && (mode === 'isolated' || mode === 'all') && !planned.chip!.session.memory
+        ? same
+          ? outputs
+          : await this.#again(step, planned, right as Value[])
+        : undefined;
+    const made = region.outputs.map((o, i): OutputDiff => {
+      const actual = outputs[i]!;
+      const b = bounds[i]!;
+      const s = score(actual, b);
+      const tensors =
+        actual instanceof Tensor && b.golden instanceof Tensor && s.problem === undefined && !Array.isArray(actual.data)
+          ? { actual, golden: b.golden }
+          : undefined;
+      const passes = gate && tensors ? gate.judge(tensors.actual, tensors.golden).ok : undefined;
+      const rb = rightBounds?.[i];
+      const isolated = isolatedValues && rb ? score(isolatedValues[i], rb) : undefined;
+      const outputAlarms = alarmsOf({ actual, bounds: b, score: s, inputs, ops: region.nodes.map((n) => opName(n.domain, n.op)) });
+      const serious = outputAlarms.length > 0;
+      return {
+        output: o.name,
+        dtype: actual instanceof Tensor ? actual.dtype : 'value',
+        shape: actual instanceof Tensor ? actual.dims : [],
+        ok: passes ?? (s.level !== 'fail' && s.maxEta <= 1 && !serious),
+        level: s.level,
+        score: s,
+        metrics:
+          tensors &&
+          metrics(tensors.actual, tensors.golden, {
+            exact: witness ? undefined : b.exact,
+            topK: tensors.actual.dims.length <= 2 ? [1, 5] : [],
+          }),
+        gate: passes,
+        isolated: isolated && { level: isolated.level, maxEta: isolated.maxEta, spread: spreadOf(isolatedValues![i], rb!.golden) },
+        accumulated: rb && spreadOf(actual, rb.golden),
+        propagated: rb && spreadOf(b.golden, rb.golden),
+        alarms: outputAlarms,
+        picture: pictures && tensors ? pictureOf(tensors.actual, b) : undefined,
+      };
+    });
+    const ok = made.every((o) => o.ok) && alarms.length === 0;
+    const role = this.#roleOf(planned, made, ok);
+    this.#keep(
+      planned,
+      region.outputs.map((_, i) => rightBounds?.[i]?.golden ?? outputs[i]!),
+    );
+    return { role, ok, oracle: oracle.kind, outputs: made, alarms, suspect };
+  }
+
+  async #rightBounds(
+    planned: PlannedRegion,
+    oracle: Oracle,
+    right: readonly Value[],
+    label: string,
+  ): Promise<readonly (Bounds | undefined)[]> {
+    const bounds = await oracle.evaluate(right);
+    const values = await this.#parts.witness?.(planned.region, right, label);
+    return values ? bounds.map((b, i) => b && { ...b, golden: values[i]! }) : bounds;
+  }
+
+  #roleOf({ region }: PlannedRegion, outputs: readonly OutputDiff[], ok: boolean): Role {
+    const tainted = region.inputs.some((i) => this.#tainted.has(i.name));
+    const before = Math.max(0, ...region.inputs.map((i) => this.#off.get(i.name) ?? 0));
+    const after = Math.max(0, ...outputs.map((o) => o.accumulated?.relative ?? 0));
+    region.outputs.forEach((o, i) => {
+      this.#off.set(o.name, outputs[i]!.accumulated?.relative ?? 0);
+      if (!ok || tainted) this.#tainted.add(o.name);
+    });
+    if (!ok) return 'injected';
+    if (after > OFF && before > 0 && after > AMPLIFIES * before) return 'amplified';
+    return after > OFF || (tainted && after > 0) ? 'inherited' : 'clean';
+  }
+
+  /** Keeps golden outputs, and lets go of what no later region reads. */
+  #keep(planned: PlannedRegion, right: readonly Value[]): void {
+    if (!this.#follows) return;
+    planned.region.outputs.forEach((o, i) => right[i] !== undefined && this.golden.set(o.name, copyOf(right[i]!)));
+    const plan = this.#parts.plans().find((p) => p.planned.regions.includes(planned));
+    if (!plan) return;
+    let last = this.#last.get(plan);
+    if (!last) this.#last.set(plan, (last = lastReaders(plan)));
+    for (const { name } of planned.region.inputs) if (last.get(name) === planned) this.golden.delete(name);
+  }
+
+  /** The chip's kernel once more, on other inputs, into other tensors. */
+  async #again(step: Step, { region }: PlannedRegion, inputs: readonly Value[]): Promise<Value[]> {
+    const places: RunValue[] = region.outputs.map(({ type }) => {
+      const shape = concreteShape(type);
+      return type?.kind === 'tensor' && shape ? Tensor.zeros(type.dtype, shape) : undefined;
+    });
+    await step.prepared.run(inputs, places);
+    return places as Value[];
+  }
+
+  async #steady(step: Step, planned: PlannedRegion, first: readonly Value[], repeats: number): Promise<boolean> {
+    if (planned.chip!.session.memory) return true;
+    const digests = first.map(digestOf);
+    for (let r = 1; r < repeats; r++) {
+      const made = await this.#again(step, planned, step.inputs as Value[]);
+      if (made.some((v, i) => digestOf(v) !== digests[i])) return false;
+    }
+    return true;
+  }
+}
+
+export type { Bounds };
