@@ -9,7 +9,7 @@
  *
  * Golden values are kept as long as a region still reads them, so memory stays near the model's own.
  */
-import { score, metrics, type Bounds, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
+import { score, metrics, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
 import { concreteShape, opName } from '../core/graph.ts';
 import { asError, FlagosError } from '../core/errors.ts';
 import type { Numerics } from '../core/numerics.ts';
@@ -42,7 +42,7 @@ export interface OutputDiff {
   readonly score: Score;
   readonly metrics: Metrics | undefined;
   readonly gate: boolean | undefined;
-  readonly isolated: { readonly level: ScoreLevel; readonly maxEta: number; readonly spread: Spread } | undefined;
+  readonly isolated: Spread | undefined;
   readonly accumulated: Spread | undefined;
   readonly propagated: Spread | undefined;
   readonly alarms: readonly Alarm[];
@@ -70,6 +70,15 @@ export interface RegionDiff {
   readonly reads: readonly string[];
 }
 
+/** A region's tensors, valid while it is looked at. */
+export interface RegionTensors {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** What is right on these inputs; undefined where it was not compared. */
+  readonly golden: readonly (Value | undefined)[];
+  readonly planned: PlannedRegion;
+}
+
 export interface AttributionParts extends OracleParts {
   readonly mode: Mode;
   /** In place of the error model's verdict. */
@@ -80,11 +89,13 @@ export interface AttributionParts extends OracleParts {
   readonly asked?: ((kernel: string) => boolean) | undefined;
   /** Whether reports need the picture of every output. */
   readonly pictures: boolean;
+  /** Names of nodes: other regions are not compared. */
+  readonly only?: ReadonlySet<string> | undefined;
   /** Whose values stand in for the right ones, where it is not the reference. */
   readonly witness?: Witness | undefined;
   readonly plans: () => readonly PreparedPlan[];
   readonly before: (label: string) => void;
-  readonly done: (region: RegionDiff, parts: { inputs: readonly Value[]; outputs: readonly Value[]; planned: PlannedRegion }) => void;
+  readonly done: (region: RegionDiff, parts: RegionTensors) => void;
 }
 
 /** Relative error from which a tensor counts as off, in units of the root mean square of its golden. */
@@ -140,7 +151,9 @@ export class Attribution implements StepObserver {
   }
 
   after(step: Step): Promise<void> | undefined {
-    return step.planned?.chip ? this.#compare(step, step.planned) : undefined;
+    const { only } = this.#parts;
+    const { planned } = step;
+    return planned?.chip && (!only || planned.region.nodes.some((n) => only.has(n.name))) ? this.#compare(step, planned) : undefined;
   }
 
   get #follows(): boolean {
@@ -173,7 +186,7 @@ export class Attribution implements StepObserver {
       this.#keep(planned, outputs as Value[]);
       this.#parts.done(
         { ...base, role: 'clean', ok: alarms.length === 0, oracle: undefined, outputs: [], alarms, suspect: false, skipped: why },
-        { inputs: inputs as Value[], outputs: outputs as Value[], planned },
+        { inputs: inputs as Value[], outputs: outputs as Value[], golden: [], planned },
       );
     };
     if (!inputs.every((v) => v !== undefined) || !outputs.every((v) => v !== undefined))
@@ -190,7 +203,8 @@ export class Attribution implements StepObserver {
     }
     try {
       const result = await this.#regionDiff(step, planned, oracle, inputs, outputs, alarms);
-      this.#parts.done({ ...base, ...result }, { inputs, outputs, planned });
+      const { golden, ...rest } = result;
+      this.#parts.done({ ...base, ...rest }, { inputs, outputs, golden, planned });
     } catch (thrown) {
       // What the witness cannot run cannot be compared with it; any other failure is a finding.
       if (thrown instanceof FlagosError && thrown.code === 'FLAGOS_E_NO_KERNEL') skip('the golden cannot run it');
@@ -207,7 +221,7 @@ export class Attribution implements StepObserver {
     inputs: readonly Value[],
     outputs: readonly Value[],
     alarms: Alarm[],
-  ): Promise<Pick<RegionDiff, 'role' | 'ok' | 'oracle' | 'outputs' | 'alarms' | 'suspect'>> {
+  ): Promise<Pick<RegionDiff, 'role' | 'ok' | 'oracle' | 'outputs' | 'alarms' | 'suspect'> & Pick<RegionTensors, 'golden'>> {
     const { region } = planned;
     const { mode, repeats, gate, pictures, witness } = this.#parts;
     const found = await oracle.evaluate(inputs);
@@ -221,7 +235,11 @@ export class Attribution implements StepObserver {
     const same =
       known &&
       right.every((v, i) => v === inputs[i] || (v instanceof Tensor && inputs[i] instanceof Tensor && digestOf(v) === digestOf(inputs[i])));
-    const rightBounds = known ? (same ? bounds : await this.#rightBounds(planned, oracle, right as Value[], step.label)) : undefined;
+    const goldens = known
+      ? same
+        ? bounds.map((b) => b?.golden)
+        : await this.#goldens(planned, oracle, right as Value[], step.label)
+      : undefined;
     const isolatedValues =
       known && (mode === 'isolated' || mode === 'all') && !planned.chip!.session.memory
         ? same
@@ -237,8 +255,7 @@ export class Attribution implements StepObserver {
           ? { actual, golden: b.golden }
           : undefined;
       const passes = gate && tensors ? gate.judge(tensors.actual, tensors.golden).ok : undefined;
-      const rb = rightBounds?.[i];
-      const isolated = isolatedValues && rb ? score(isolatedValues[i], rb) : undefined;
+      const g = goldens?.[i];
       const outputAlarms = alarmsOf({ actual, bounds: b, score: s, inputs, ops: region.nodes.map((n) => opName(n.domain, n.op)) });
       const serious = outputAlarms.length > 0;
       return {
@@ -255,9 +272,9 @@ export class Attribution implements StepObserver {
             topK: tensors.actual.dims.length <= 2 ? [1, 5] : [],
           }),
         gate: passes,
-        isolated: isolated && { level: isolated.level, maxEta: isolated.maxEta, spread: spreadOf(isolatedValues![i], rb!.golden) },
-        accumulated: rb && spreadOf(actual, rb.golden),
-        propagated: rb && spreadOf(b.golden, rb.golden),
+        isolated: isolatedValues && spreadOf(isolatedValues[i], g),
+        accumulated: g === undefined ? undefined : spreadOf(actual, g),
+        propagated: g === undefined ? undefined : spreadOf(b.golden, g),
         alarms: outputAlarms,
         picture: pictures && tensors ? pictureOf(tensors.actual, b) : undefined,
       };
@@ -266,20 +283,13 @@ export class Attribution implements StepObserver {
     const role = this.#roleOf(planned, made, ok);
     this.#keep(
       planned,
-      region.outputs.map((_, i) => rightBounds?.[i]?.golden ?? outputs[i]!),
+      region.outputs.map((_, i) => goldens?.[i] ?? outputs[i]!),
     );
-    return { role, ok, oracle: oracle.kind, outputs: made, alarms, suspect };
+    return { role, ok, oracle: oracle.kind, outputs: made, alarms, suspect, golden: bounds.map((b) => b?.golden) };
   }
 
-  async #rightBounds(
-    planned: PlannedRegion,
-    oracle: Oracle,
-    right: readonly Value[],
-    label: string,
-  ): Promise<readonly (Bounds | undefined)[]> {
-    const bounds = await oracle.evaluate(right);
-    const values = await this.#parts.witness?.(planned.region, right, label);
-    return values ? bounds.map((b, i) => b && { ...b, golden: values[i]! }) : bounds;
+  async #goldens(planned: PlannedRegion, oracle: Oracle, right: readonly Value[], label: string): Promise<readonly (Value | undefined)[]> {
+    return (await this.#parts.witness?.(planned.region, right, label)) ?? oracle.golden(right);
   }
 
   #roleOf({ region }: PlannedRegion, outputs: readonly OutputDiff[], ok: boolean): Role {
@@ -326,5 +336,3 @@ export class Attribution implements StepObserver {
     return true;
   }
 }
-
-export type { Bounds };

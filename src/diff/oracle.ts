@@ -21,6 +21,8 @@ export interface Oracle {
   readonly kind: OracleKind;
   /** @param inputs in the order of the region's inputs. @returns by output of the region. */
   evaluate(inputs: readonly Value[]): Promise<readonly (Bounds | undefined)[]>;
+  /** The right values alone. */
+  golden(inputs: readonly Value[]): Promise<readonly (Value | undefined)[]>;
   dispose(): Promise<void>;
 }
 
@@ -48,7 +50,12 @@ export const makeOracle = async (region: Region, samples: readonly Value[], nume
   const [node] = region.nodes;
   if (region.nodes.length > 1) {
     const model = compileRegionModel(ops, region, numerics);
-    return { kind: 'expressions', evaluate: async (inputs) => model(inputs), dispose: async () => {} };
+    return {
+      kind: 'expressions',
+      evaluate: async (inputs) => model(inputs),
+      golden: async (inputs) => model(inputs).map((b) => b?.golden),
+      dispose: async () => {},
+    };
   }
   const record = ops.find(node!.domain, node!.op)!;
   const position = new Map(region.inputs.map((v, i) => [v.name, i]));
@@ -57,12 +64,14 @@ export const makeOracle = async (region: Region, samples: readonly Value[], nume
   const kept = { ...node!, outputs: node!.outputs.map((o) => (region.outputs.some((r) => r.name === o) ? o : '')) };
   const model = compileErrorModel(record, kept, gather(samples), { numerics });
   const order = region.outputs.map((o) => kept.outputs.indexOf(o.name));
+  const evaluate = async (inputs: readonly Value[]): Promise<(Bounds | undefined)[]> => {
+    const bounds = model.evaluate(gather(inputs));
+    return order.map((i) => bounds[i]);
+  };
   return {
     kind: 'model',
-    evaluate: async (inputs) => {
-      const bounds = model.evaluate(gather(inputs));
-      return order.map((i) => bounds[i]);
-    },
+    evaluate,
+    golden: async (inputs) => (await evaluate(inputs)).map((b) => b?.golden),
     dispose: async () => {},
   };
 };

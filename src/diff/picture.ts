@@ -1,7 +1,7 @@
 /** What a report draws of one output, small enough for a file that holds a thousand of them. */
 import type { Bounds } from '../accuracy/index.ts';
 import { numbersIn, precisionOf, spacingAt } from '../accuracy/precision.ts';
-import { Tensor } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
 
 export interface Picture {
   /** Sampled elements, the worst among them: |golden|, |error|, allowed. */

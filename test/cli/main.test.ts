@@ -1,5 +1,7 @@
 /** Every verb, in this process: results, JSON, exit codes, errors in plain words. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli/main.ts';
@@ -259,6 +261,28 @@ describe('diff, where something differs', () => {
     expect(out).toMatch(/Sqrt_y +hostile\/cpu:Sqrt\.default +injected here +fail +\S+ +4\.00e\+1 .* \[0\] 42, expected 2/);
     expect(out).toContain('1 region out of bounds: Sqrt_y');
     expect((await flagos('diff', ...hostile, '--atol', '41')).code).toBe(0);
+  });
+});
+
+describe('diff bisect and repro', () => {
+  it('finds the guilty node, and its folder shows the fault alone', async () => {
+    const out = mkdtempSync(join(tmpdir(), 'flagos-cases-'));
+    try {
+      const hostile = ['--no-discover', '--plugin', join(fixtures, 'hostile.mjs'), '--chip', 'vendor:hostile', '--input', 'x=4'];
+      const { code, data } = await json('diff', 'bisect', 'sqrt.onnx', ...hostile, '--golden', 'reference', '--out', out);
+      expect(code).toBe(1);
+      expect(data).toMatchObject({ found: [{ culprits: [{ node: 'Sqrt_y', op: 'Sqrt' }] }], cases: [{ node: 'Sqrt_y' }], crashes: [] });
+      const folder = join(out, 'Sqrt_y');
+      expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain('Sqrt is wrong on vendor:hostile');
+      const again = await json('diff', 'repro', folder, '--no-discover');
+      expect(again.code).toBe(1);
+      expect(again.data).toMatchObject({ regions: [{ role: 'injected', outputs: [{ maxAbs: 40 }] }] });
+      // On another chip it is right; a folder that is no case cannot be told.
+      expect((await flagos('diff', 'repro', folder, '--no-discover', '--chip', 'reference', '--git-exit')).code).toBe(0);
+      expect((await flagos('diff', 'repro', out, '--git-exit')).code).toBe(125);
+    } finally {
+      rmSync(out, { recursive: true });
+    }
   });
 });
 

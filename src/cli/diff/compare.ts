@@ -2,14 +2,13 @@
 import { isPromise } from '../../core/async.ts';
 import { FlagosError } from '../../core/errors.ts';
 import { Tensor, type Value } from '../../core/tensor.ts';
-import { Attribution, type Mode, type RegionDiff } from '../../diff/attribute.ts';
+import { Attribution, type Mode, type RegionDiff, type RegionTensors } from '../../diff/attribute.ts';
 import type { Gate } from '../../diff/gates.ts';
 import { WIDE_FROM } from '../../diff/oracle.ts';
 import { SCHEMA, type DiffReport, type FinalDiff } from '../../diff/report.ts';
 import { cutChips, type Cut } from '../../diff/split.ts';
 import { spreadOf } from '../../diff/spread.ts';
 import { witnessOf } from '../../diff/witness.ts';
-import type { PlannedRegion } from '../../dispatch/planner.ts';
 import type { Flagos } from '../../host/flagos.ts';
 import type { Model } from '../../core/graph.ts';
 import { parseToken, tokenMatches, type PolicyOverride } from '../../opmanager/policy.ts';
@@ -35,10 +34,12 @@ export interface Comparison {
   readonly progress: Progress;
   readonly policy?: PolicyOverride;
   readonly cut: Cut;
+  /** Names of nodes: only their regions are compared. */
+  readonly only?: ReadonlySet<string>;
   /** In place of the runtime's own. */
   readonly dispatcher?: Dispatcher;
   /** Told of every region with its tensors, while they are valid. */
-  readonly watch?: (region: RegionDiff, parts: { inputs: readonly Value[]; outputs: readonly Value[]; planned: PlannedRegion }) => void;
+  readonly watch?: (region: RegionDiff, tensors: RegionTensors) => void;
 }
 
 /** Whether a kernel is one that was asked for; undefined where nothing was. */
@@ -86,6 +87,7 @@ export const compareModel = async (c: Comparison): Promise<DiffReport> => {
       wideFrom: WIDE_FROM,
       mode,
       gate,
+      only: c.only,
       repeats: c.repeats,
       asked: askedFor(c),
       pictures: c.pictures,

@@ -4,6 +4,8 @@ import { chips } from './chips.ts';
 import { conformance } from './conformance.ts';
 import { conformanceWorker } from './conformance-worker.ts';
 import { diff } from './diff.ts';
+import { diffBisect, diffBisectWorker } from './diff-bisect.ts';
+import { diffRepro } from './diff-repro.ts';
 import { diffSelftest } from './diff-selftest.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -26,6 +28,8 @@ export const commands: readonly Command[] = [
   diff,
   tune,
   trace,
+  diffBisect,
+  diffRepro,
   diffSelftest,
   conformance,
   chips,
@@ -38,4 +42,5 @@ export const commands: readonly Command[] = [
   verify,
   verifyWorker,
   kitWorker,
+  diffBisectWorker,
 ];

@@ -83,7 +83,7 @@ const csv = (r: DiffReport): string => {
         o?.metrics?.sqnr,
         o?.metrics?.sqnrCeiling,
         o?.metrics?.psnr,
-        o?.isolated?.spread.rms,
+        o?.isolated?.rms,
         o?.accumulated?.rms,
         o?.accumulated?.relative,
         o?.propagated?.rms,
@@ -110,7 +110,7 @@ const xml = (s: string): string =>
 export const sentence = (r: RegionDiff): string => {
   const alarms = [...r.alarms, ...r.outputs.flatMap((o) => o.alarms)].map((a) => a.text);
   const eta = etaOf(r);
-  const [o] = r.outputs.filter((x) => !x.ok);
+  const o = r.outputs.find((x) => !x.ok);
   return `${r.region} (${r.ops.join(', ')}) on ${r.kernel}: error ${eta > 1 ? `${Number.isFinite(eta) ? eta.toPrecision(3) : 'infinitely many'} times what is allowed` : 'within bounds'}${o?.metrics ? `, largest ${o.metrics.maxAbs.toPrecision(3)}` : ''}${alarms.length > 0 ? `; ${alarms.join('; ')}` : ''}`;
 };
 

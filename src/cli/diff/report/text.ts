@@ -50,7 +50,7 @@ const row = (r: RegionDiff): string[] => {
     levelOf(r),
     Number.isFinite(eta) ? eta.toFixed(2) : '∞',
     small(o?.metrics?.maxAbs ?? 0),
-    small(o?.isolated?.spread.rms ?? 0),
+    small(o?.isolated?.rms ?? 0),
     small(o?.accumulated?.relative ?? 0),
     worstText(r),
   ];
