@@ -6,7 +6,7 @@ import { toJson } from '../../json.ts';
 import { indexOf } from './text.ts';
 
 /** A region as JSON: flat, without pictures. */
-const regionJson = (r: RegionDiff): object => ({
+export const regionJson = (r: RegionDiff) => ({
   region: r.region,
   nodes: r.nodes,
   ops: r.ops,
@@ -99,8 +99,8 @@ const csv = (r: DiffReport): string => {
 
 const xml = (s: string): string =>
   s
-    // Characters XML has no form for.
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '?')
+    // Control characters have no form in XML.
+    .replaceAll(/\p{Cc}/gu, ' ')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
