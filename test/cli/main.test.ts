@@ -1,5 +1,4 @@
 /** Every verb, in this process: results, JSON, exit codes, errors in plain words. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
