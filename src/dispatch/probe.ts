@@ -3,7 +3,7 @@
  * on what it was given then. It costs time on those runs only, within a budget; afterwards a plan has nothing to check.
  * What was found becomes rows of the accuracy table, so that the next process need not look again.
  */
-import { metrics, score, compileErrorModel, type Metrics, type Score } from '../accuracy/index.ts';
+import { compileErrorModel, metrics, modelLevels, score, type Metrics, type ModelLevel, type Score } from '../accuracy/index.ts';
 import { compareValues } from '../core/compare.ts';
 import { dtypeInfo } from '../core/dtype.ts';
 import { asError, FlagosError } from '../core/errors.ts';
@@ -27,8 +27,8 @@ import type { PreparedPlan, Step } from './prepare.ts';
 import type { SpecialNode } from './specialize.ts';
 import { workOf } from './work.ts';
 
-/** Operations a millisecond the reference does, for guessing what a check costs: its declared speed. */
-const REFERENCE_RATE = 5e5;
+/** Operations a millisecond, for guessing what a check costs: measured with a product of two 256 × 256 matrices, value and bound both. */
+const REFERENCE_RATE = 7e4;
 /** Roundings a node of a region may add, in units of the region's largest values. */
 const ROUNDINGS = 256;
 /** Of a region as a whole no more is said than this: its inner values were not looked at. */
@@ -137,7 +137,7 @@ export class Probe {
       this.#logger.log('info', `${step.kernel} could not be checked on its first inputs`, { node: step.label, reason });
     };
     const judge = (inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): void => {
-      found.push(this.#conclude(step, policy, this.#judge(step.planned!, inputs, outputs)));
+      found.push(this.#conclude(step, policy, this.#judge(step.planned!, policy, inputs, outputs)));
     };
     try {
       const values = [this.#onHost(step, step.inputs), this.#onHost(step, step.outputs)] as const;
@@ -154,10 +154,16 @@ export class Probe {
     return undefined;
   }
 
-  #judge(planned: PlannedRegion, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): Judged {
+  #judge(planned: PlannedRegion, policy: Policy, inputs: readonly (Value | undefined)[], outputs: readonly (Value | undefined)[]): Judged {
     const { region, nodes } = planned;
     const values = new Map<string, Value | undefined>([...region.constants, ...region.inputs.map((v, i) => [v.name, inputs[i]] as const)]);
-    if (nodes.length === 1) return this.#judgeNode(planned, values, outputs);
+    if (nodes.length === 1) {
+      const op = usesOf(planned)[0]!;
+      const asked = levelFor(op, policy);
+      // η is always that of `standard`. One level costs half of what all do; all are looked at to say how wrong a kernel is.
+      const judged = this.#judgeNode(planned, [...new Set(['standard', asked === 'bitwise' ? 'tight' : asked] as const)], values, outputs);
+      return satisfies(judged.level, asked) ? judged : this.#judgeNode(planned, modelLevels, values, outputs);
+    }
     for (const node of region.nodes) {
       const given = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
       const made = evaluateNode(this.#parts.ops.find(node.domain, node.op)!, node, given);
@@ -169,6 +175,7 @@ export class Probe {
 
   #judgeNode(
     { region, nodes }: PlannedRegion,
+    levels: readonly ModelLevel[],
     values: ReadonlyMap<string, Value | undefined>,
     outputs: readonly (Value | undefined)[],
   ): Judged {
@@ -176,7 +183,7 @@ export class Probe {
     const numerics = nodes[0] && this.#numerics.get(nodes[0]);
     const given = node!.inputs.map((name) => (name === '' ? undefined : values.get(name)));
     const record = this.#parts.ops.find(node!.domain, node!.op)!;
-    const model = compileErrorModel(record, node!, given, { numerics: numerics ?? defaultVariant.numerics });
+    const model = compileErrorModel(record, node!, given, { levels, numerics: numerics ?? defaultVariant.numerics });
     const bounds = model.evaluate(given);
     return worst(
       region.outputs.map(({ name }, i): Judged => {

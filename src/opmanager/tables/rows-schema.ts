@@ -1,78 +1,89 @@
 /**
  * What a line of a table must hold to be taken for a row. Unknown fields are kept, so that a newer
- * version may add some without an older one losing them when it compacts.
+ * version may add some without an older one losing them when it compacts. Checked by hand, not by a schema
+ * library: tables are read at start, and thousands of rows took a second that way.
  */
-import * as z from 'zod/mini';
 import { levels } from '../evidence.ts';
-import { ROW_SCHEMA, type Row } from './rows.ts';
+import { ROW_SCHEMA, type AccuracyRow, type PerformanceRow, type Row } from './rows.ts';
 
-/** Numbers JSON has no words for are written as text. */
-const special: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
-const figure = z.union([
-  // Of rows that were never text, too: zod's own number is finite.
-  z.custom<number>((v) => typeof v === 'number'),
-  z.pipe(
-    z.enum(['NaN', 'Infinity', '-Infinity']),
-    z.transform((text) => special[text]!),
-  ),
-]);
-const words = z.array(z.string());
-const name = z.string().check(z.minLength(1));
+type Check = (value: unknown) => boolean;
+
+const text: Check = (v) => typeof v === 'string';
+const name: Check = (v) => typeof v === 'string' && v !== '';
+const number: Check = (v) => typeof v === 'number';
+const time: Check = (v) => typeof v === 'number' && v >= 0;
+const texts: Check = (v) => Array.isArray(v) && v.every(text);
+const times: Check = (v) => Array.isArray(v) && v.every(time);
+const flag: Check = (v) => typeof v === 'boolean';
+const known: ReadonlySet<unknown> = new Set(levels);
 
 const shared = {
-  schema: z.literal(ROW_SCHEMA),
+  schema: (v: unknown) => v === ROW_SCHEMA,
   id: name,
-  date: z.string().check(z.regex(/^\d{4}-\d\d-\d\dT/)),
-  host: z.string(),
+  date: (v: unknown) => typeof v === 'string' && /^\d{4}-\d\d-\d\dT/.test(v),
+  host: text,
   op: name,
   signature: name,
   bucket: name,
   kernel: name,
-  fingerprint: z.string(),
-  chip: z.string(),
+  fingerprint: text,
+  chip: text,
 };
 
-const accuracy = z.looseObject({
+const accuracy: Readonly<Record<Exclude<keyof AccuracyRow, 'table'>, Check>> = {
   ...shared,
-  table: z.literal('accuracy'),
-  level: z.enum(levels),
-  maxEta: figure,
-  p999Eta: figure,
-  maxUlp: figure,
-  maxAbs: figure,
-  maxRel: figure,
-  cosine: figure,
-  sqnr: figure,
-  sqnrCeiling: figure,
-  classMismatches: z.number(),
-  cases: z.number(),
-  inputClasses: words,
-  seed: z.number(),
-  golden: z.string(),
-  evidence: z.string(),
-  failed: words,
-});
+  level: (v) => known.has(v),
+  maxEta: number,
+  p999Eta: number,
+  maxUlp: number,
+  maxAbs: number,
+  maxRel: number,
+  cosine: number,
+  sqnr: number,
+  sqnrCeiling: number,
+  classMismatches: number,
+  cases: number,
+  inputClasses: texts,
+  seed: number,
+  golden: text,
+  evidence: text,
+  failed: texts,
+};
 
-const performance = z.looseObject({
+const performance: Readonly<Record<Exclude<keyof PerformanceRow, 'table'>, Check>> = {
   ...shared,
-  table: z.literal('performance'),
-  samplesUs: z.array(z.number().check(z.nonnegative())),
-  medianUs: z.number().check(z.nonnegative()),
-  madUs: z.number().check(z.nonnegative()),
-  p95Us: z.number().check(z.nonnegative()),
-  coldUs: z.number(),
-  bytes: z.number(),
-  threads: z.number(),
-  quiet: z.boolean(),
-  chosen: z.optional(z.boolean()),
-});
+  samplesUs: times,
+  medianUs: time,
+  madUs: time,
+  p95Us: time,
+  coldUs: number,
+  bytes: number,
+  threads: number,
+  quiet: flag,
+  chosen: (v) => v === undefined || flag(v),
+};
 
-const row = z.discriminatedUnion('table', [accuracy, performance]);
+const fields: Readonly<Record<string, readonly (readonly [string, Check])[]>> = {
+  accuracy: Object.entries(accuracy),
+  performance: Object.entries(performance),
+};
 
-/** The row in parsed JSON; undefined if it is none, or damaged. */
+/** Numbers JSON has no words for are written as text. */
+const special: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
+
+/** The row in parsed JSON; undefined if it is none, or damaged. Texts that stand for numbers become those, in place. */
 export const rowOf = (value: unknown): Row | undefined => {
-  const result = row.safeParse(value);
-  return result.success ? result.data : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const row = value as Record<string, unknown>;
+  const table = row['table'];
+  const checks = typeof table === 'string' && Object.hasOwn(fields, table) ? fields[table]! : undefined;
+  if (!checks) return undefined;
+  for (const [field, check] of checks) {
+    const given = row[field];
+    if (check === number && typeof given === 'string' && Object.hasOwn(special, given)) row[field] = special[given];
+    else if (!check(given)) return undefined;
+  }
+  return value as Row;
 };
 
 /** Version of the shape a value says it has; undefined if it says none. */

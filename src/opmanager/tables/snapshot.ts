@@ -128,6 +128,7 @@ export class TableSnapshot implements EvidenceSnapshot {
   /** What was answered: a snapshot never changes, so neither do its answers. */
   readonly #knownAccuracy = new Map<string, AccuracyEvidence>();
   readonly #knownPerformance = new Map<string, PerformanceEvidence>();
+  readonly #knownNear = new Map<string, PerformanceEvidence>();
 
   constructor(rows: readonly Row[], { chips, priors = [], version = 0 }: SnapshotContext) {
     const counts = { accuracy: 0, performance: 0, stale: 0, elsewhere: 0 };
@@ -188,14 +189,19 @@ export class TableSnapshot implements EvidenceSnapshot {
     const key = kernel + SEPARATOR + signature;
     let known = this.#knownPerformance.get(key);
     if (!known) {
-      const near = kernel + SEPARATOR + bucketOf(signature);
-      known =
-        mergePerformance(this.#performance.get(key) ?? [], 'exact') ?? mergePerformance(this.#performanceNear.get(near) ?? [], 'bucket');
-      if (!known) {
-        const shipped = mergePerformance(this.#shipped.get(near) ?? [], 'bucket');
-        known = shipped?.medianUs === undefined ? noPerformance : { shippedUs: shipped.medianUs };
-      }
+      known = mergePerformance(this.#performance.get(key) ?? [], 'exact') ?? this.#near(kernel + SEPARATOR + bucketOf(signature));
       this.#knownPerformance.set(key, known);
+    }
+    return known;
+  }
+
+  /** What is known of a bucket, or shipped: many signatures have the same one. */
+  #near(key: string): PerformanceEvidence {
+    let known = this.#knownNear.get(key);
+    if (!known) {
+      const shippedUs = mergePerformance(this.#shipped.get(key) ?? [], 'bucket')?.medianUs;
+      known = mergePerformance(this.#performanceNear.get(key) ?? [], 'bucket') ?? (shippedUs === undefined ? noPerformance : { shippedUs });
+      this.#knownNear.set(key, known);
     }
     return known;
   }
