@@ -1,4 +1,5 @@
 /** Ops that work element by element, alone or on broadcast arguments: any shape will do for them. */
+import { isFloat } from '../../../core/dtype.ts';
 import { shapeLabel, type CallSpec, type Family } from './family.ts';
 
 /** Scalar, empty, one, primes, around the widths of vectors and tiles, and one large enough for threads and for one fault in 10⁴. */
@@ -101,7 +102,7 @@ const unary = new Set([
   'Identity',
 ]);
 
-export const elementWise: Family = (record) => {
+export const elementWise: Family = (record, dtype) => {
   if (record.domain !== '') return undefined;
   const [first, second] = record.inputs;
   if (unary.has(record.name)) return shapes.map((s): CallSpec => ({ label: shapeLabel(s), inputs: { [first!.name]: s } }));
@@ -111,6 +112,8 @@ export const elementWise: Family = (record) => {
       label: `${shapeLabel(a)}+${shapeLabel(b)}`,
       inputs: { [first!.name]: a, [second!.name]: b },
     }));
+    // The remainder of floats is C's, by definition of the op.
+    if (record.name === 'Mod' && isFloat(dtype)) return [...equal, ...mixed].map((c) => ({ ...c, attrs: { fmod: 1 } }));
     // PRelu's slope is broadcast to X alone.
     return record.name === 'PRelu' ? [...equal, ...mixed.slice(1, 2)] : [...equal, ...mixed];
   }
