@@ -6,11 +6,19 @@ import { any, floats, mapped, numbers, unary, type Row } from './row.ts';
 
 const integers: readonly DType[] = ['int32', 'int64'];
 
+/** Beyond five axes it stretches only some, and says so while running. */
+const checkRank = (f: Facts): void => {
+  const out = f.outDims();
+  const stretched = f.node.inputs.some((_, i) => f.dims(i).length !== out.length || f.dims(i).some((d, k) => d !== out[k]));
+  if (out.length > 5 && stretched) refuse('RANK', 'broadcasting beyond rank 5');
+};
+
 const binary =
   (op: string, dtypes: readonly DType[], attrsOf: (x: Slot) => Attr[] = (x) => [typeAttr(x.dtype)]): Row =>
   (f, p) => {
     f.need(...dtypes);
     if (f.arity !== 2 || f.dtype(0) !== f.dtype(1)) refuse('DTYPE', 'two inputs of the same type only');
+    checkRank(f);
     if (!p) return;
     const form = p.isLast(f, 0) && p.isLast(f, 1) ? 'last' : 'plain';
     const [a, b] = form === 'last' ? [p.last(f, 0), p.last(f, 1)] : [p.plain(f, 0), p.plain(f, 1)];
@@ -29,6 +37,7 @@ const folded =
   (op: string): Row =>
   (f, p) => {
     f.need('float32');
+    checkRank(f);
     if (!p) return;
     const sum = f.node.inputs.map((_, i) => p.plain(f, i)).reduce((a, b) => p.op(op, [typeAttr(a.dtype)], [a, b], a.dtype));
     p.output(f, f.arity === 1 ? p.op('Identity', [typeAttr(sum.dtype)], [sum], sum.dtype) : sum);
@@ -38,6 +47,7 @@ const where: Row = (f, p) => {
   f.needType(0, 'bool');
   f.needType(1, ...any);
   f.needType(2, ...any);
+  checkRank(f);
   if (p) p.output(f, p.op('SelectV2', [typeAttr(f.dtype(1))], [p.plain(f, 0), p.plain(f, 1), p.plain(f, 2)], f.outType()));
 };
 
@@ -95,6 +105,7 @@ export const elementwiseOps: Readonly<Record<string, Row>> = {
   Pow: binary('Pow', floats),
   PRelu: (f, p) => {
     f.need('float32');
+    checkRank(f);
     if (!p) return;
     const [x, slope] = [p.plain(f, 0), p.plain(f, 1)];
     const negative = p.op('Less', [typeAttr('float32')], [x, p.scalar(0)], 'bool');
