@@ -9,7 +9,7 @@ import type { Chip, ChipSession, KernelProvider, ProbeReport } from './contract.
 export const namePattern = /^[A-Za-z0-9][\w.-]*$/;
 const kinds = ['flagos', 'vendor', 'reference'];
 /** Words of the policy language, and names of what is built in. */
-const reserved = [...kinds, 'impl', 'host'];
+export const reservedNames = [...kinds, 'impl', 'host'];
 
 /** Fields of an object somebody else made; reading one may run their code. */
 const field = (value: unknown, name: string): unknown =>
@@ -27,7 +27,7 @@ const providerFault = (value: unknown, builtIn: boolean): string | undefined => 
   const kind = field(value, 'kind');
   if (typeof kind !== 'string' || !kinds.includes(kind)) return says(`whose kind is none of ${kinds.join(', ')}`);
   if (!builtIn && kind !== 'vendor') return says(`whose kind is '${kind}'; that is for what is built in, a plugin’s is 'vendor'`);
-  if (!builtIn && reserved.includes(name.toLowerCase())) return says('a name that is kept for what is built in');
+  if (!builtIn && reservedNames.includes(name.toLowerCase())) return says('a name that is kept for what is built in');
   if (!isText(field(value, 'version'))) return says('which has no version');
   for (const method of ['probe', 'open']) if (!isFunction(field(value, method))) return says(`which has no method ${method}`);
   return undefined;

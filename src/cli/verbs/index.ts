@@ -13,6 +13,7 @@ import { lock } from './lock.ts';
 import { kitWorker } from './kit-worker.ts';
 import { ops } from './ops.ts';
 import { plan } from './plan.ts';
+import { plugin } from './plugin.ts';
 import { plugins } from './plugins.ts';
 import { run } from './run.ts';
 import { table } from './table.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   conformance,
   chips,
   plugins,
+  plugin,
   ops,
   table,
   lock,
