@@ -28,7 +28,7 @@ describe('flagos plugin new', () => {
     writeFileSync(join(bin, 'flagos'), `#!/bin/sh\nexec node '${join(flagos, 'dist/cli.js')}' "$@"\n`, { mode: 0o755 });
     writeFileSync(join(bin, 'tsc'), `#!/bin/sh\nexec node '${join(root, 'node_modules/typescript/bin/tsc')}' "$@"\n`, { mode: 0o755 });
     made = join(folder, 'flagos-zeta');
-  });
+  }, 60_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const run = (command: string, cwd: string): Promise<{ status: number; printed: string }> => {
