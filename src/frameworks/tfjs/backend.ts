@@ -179,6 +179,26 @@ export class FlagosBackend implements TfBackend {
     if (targets.length) this.#compute(targets, all);
   }
 
+  /** A call whose inputs are there, by itself: no structure to look at. @returns whether it was one. */
+  #single(call: Call): boolean {
+    const { inputs, shapes, outputs, template } = call;
+    if (template.nodes.length === 0 || template.whole || call.running || this.#tracing) return false;
+    const values: Tensor[] = [];
+    for (let i = 0; i < inputs.length; i++) {
+      const { value } = inputs[i]!;
+      if (value === undefined) return false;
+      values.push(sameDims(value.dims, shapes[i]!) ? value : value.reshaped(shapes[i]!));
+    }
+    const made = this.shared.plans.entryOfOne(template).runSync(values);
+    for (let i = 0; i < outputs.length; i++) {
+      outputs[i]!.value = made[i]!;
+      outputs[i]!.call = undefined;
+    }
+    if (this.#waiting.at(-1) === call) this.#waiting.pop();
+    else if (this.#waiting.length > 64) this.#prune();
+    return true;
+  }
+
   #compute(targets: readonly Cell[], all = false): void {
     const cut = cutFor(targets, all);
     this.#tracing?.looks(cut.leaves.map((l) => l.cell));
@@ -211,8 +231,9 @@ export class FlagosBackend implements TfBackend {
 
   /** Contents of a cell, now. */
   value(cell: Cell): Tensor {
-    if (cell.call) this.#compute([cell]);
-    else this.#tracing?.looks([cell]);
+    if (cell.call) {
+      if (!this.#single(cell.call)) this.#compute([cell]);
+    } else this.#tracing?.looks([cell]);
     return (cell.value ??= decoded(cell.strings!, cell.dims)!);
   }
 

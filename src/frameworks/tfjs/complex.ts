@@ -126,8 +126,7 @@ class ComplexCall {
       }
       case 'ComplexAbs': {
         const { real, imag } = this.#halves(inputs['x']!);
-        const [a, b] = [this.#op('Square', { x: real }), this.#op('Square', { x: imag })];
-        return this.#run('Sqrt', { inputs: { x: this.#op('Add', { a, b }) }, backend: this.#backend });
+        return this.#run('FlagosHypot', { inputs: { a: real, b: imag }, backend: this.#backend });
       }
       case 'Cast':
         return this.#cast(inputs['x']!, String(attrs['dtype']));

@@ -18,13 +18,24 @@ const sum = (numbers: Iterable<number>): number => {
   return n;
 };
 
+export interface Counter {
+  calls: number;
+}
+
 export class CoverageCount {
-  readonly #native = new Map<string, number>();
+  readonly #native = new Map<string, Counter>();
   readonly #others = new Map<string, { backend: string; calls: number; why: string }>();
   readonly #ops = new Map<string, number>();
 
+  /** Counts a kernel's calls on FlagOS ops. */
+  counter(kernel: string): Counter {
+    let counter = this.#native.get(kernel);
+    if (!counter) this.#native.set(kernel, (counter = { calls: 0 }));
+    return counter;
+  }
+
   native(kernel: string): void {
-    this.#native.set(kernel, (this.#native.get(kernel) ?? 0) + 1);
+    this.counter(kernel).calls++;
   }
 
   /** @returns whether it is the first time that the kernel went there. */
@@ -42,11 +53,11 @@ export class CoverageCount {
   }
 
   report(): TfCoverage {
-    const [native, others] = [sum(this.#native.values()), sum([...this.#others.values()].map((o) => o.calls))];
+    const [native, others] = [sum([...this.#native.values()].map((c) => c.calls)), sum([...this.#others.values()].map((o) => o.calls))];
     const chips = [...this.#ops].sort((a, b) => b[1] - a[1]).map(([chip, n]) => `${n} on ${chip}`);
     const away = [...this.#others].map(([kernel, { backend, calls }]) => `${kernel} ×${calls} on ${backend}`);
     return {
-      native: Object.fromEntries(this.#native),
+      native: Object.fromEntries([...this.#native].map(([kernel, { calls }]) => [kernel, calls])),
       others: Object.fromEntries(this.#others),
       ops: Object.fromEntries(this.#ops),
       line: `${native + others} kernel calls: ${native} on FlagOS ops${others ? `, ${others} on other backends (${away.join(', ')})` : ''}; ops planned: ${chips.join(', ') || 'none'}`,

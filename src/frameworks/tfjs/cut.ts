@@ -6,6 +6,7 @@ import type { DType } from '../../core/dtype.ts';
 import { tensorType, type Graph, type Node, type ValueInfo } from '../../core/graph.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { type Call, type Cell, sameDims } from './cells.ts';
+import type { Template } from './template.ts';
 
 export interface Leaf {
   readonly cell: Cell;
@@ -148,6 +149,16 @@ export const graphOf = (cut: Cut): Graph => {
     types,
   };
 };
+
+/** One call by itself: an input for each of the call's. */
+export const graphOfOne = ({ kernel, inputs, nodes, constants, outputs }: Template): Graph => ({
+  name: kernel,
+  inputs: inputs.map(({ name, dtype, shape }): ValueInfo => ({ name, type: tensorType(dtype, shape) })),
+  outputs: outputs.map(({ name }): ValueInfo => ({ name, type: undefined })),
+  initializers: constants,
+  nodes: nodes.map((n) => ({ ...n, name: `${kernel}_${n.name}` })),
+  types: new Map(),
+});
 
 /** Inputs of a run of the cut. */
 export const leafValues = (cut: Cut): Tensor[] =>

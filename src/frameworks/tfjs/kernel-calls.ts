@@ -12,6 +12,7 @@ import { type Cell, keyOf, sameDims } from './cells.ts';
 import { callComplex, complexKernels, makesComplex } from './complex.ts';
 import { checks } from './kernels/checks.ts';
 import { translators } from './kernels/index.ts';
+import { Memo, plainKernels } from './memo.ts';
 import type { OtherBackends } from './others.ts';
 import { textOfAttributes, type Refusal, type Template } from './template.ts';
 import type { KernelCall, TensorInfo, TfAttributes, TfInputs } from './tf-types.ts';
@@ -78,6 +79,7 @@ const passing: Readonly<Record<string, (backend: FlagosBackend, inputs: TfInputs
 
 export class KernelCalls {
   readonly #others: OtherBackends;
+  readonly #memos = new Map<string, Memo>();
 
   constructor(others: OtherBackends) {
     this.#others = others;
@@ -92,7 +94,16 @@ export class KernelCalls {
   kernel(name: string): KernelFunction {
     const passes = passing[name];
     if (passes) return ({ inputs, attrs, backend }) => passes(backend as unknown as FlagosBackend, inputs, attrs ?? nothing);
-    return (call) => this.run(name, call);
+    if (!plainKernels.has(name)) return (call) => this.run(name, call);
+    const memo = new Memo();
+    this.#memos.set(name, memo);
+    return (call) => {
+      const kind = memo.find(call);
+      if (!kind) return this.run(name, call);
+      kind.counter.calls++;
+      const infos = (call.backend as unknown as FlagosBackend).capture(kind.template, memo.cells, memo.shapes);
+      return infos.length === 1 && !lists.has(name) ? infos[0]! : infos;
+    };
   }
 
   run(name: string, call: KernelCall): Result {
@@ -125,7 +136,9 @@ export class KernelCalls {
     key += `|${textOfAttributes(attrs)}`;
     const made = this.template(name, key, backend, args, attrs);
     if ('refused' in made) return this.#elsewhere(name, call, made);
-    backend.shared.coverage.native(name);
+    const counter = backend.shared.coverage.counter(name);
+    counter.calls++;
+    if (!texts && backend.shared.templates.peek(key)) this.#memos.get(name)?.add(call, args.names, made, counter);
     const infos = backend.capture(made, args.cells, args.shapes);
     if (texts) for (const { dataId } of infos) backend.value(dataId as Cell);
     return infos.length === 1 && !lists.has(name) ? infos[0]! : infos;

@@ -10,6 +10,8 @@ import type { PreparedPlan } from '../../dispatch/prepare.ts';
 import { GraphRunner, type Dispatcher } from '../../dispatch/runner.ts';
 import type { PolicyOverride } from '../../opmanager/policy.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { graphOfOne } from './cut.ts';
+import type { Template } from './template.ts';
 
 /** Structures kept; the ones used longest ago are released. */
 const PLAN_LIMIT = 512;
@@ -128,7 +130,11 @@ class Entry {
     }
   }
 
+  /** Whether its plans were given up. */
+  disposed = false;
+
   async dispose(): Promise<void> {
+    this.disposed = true;
     await this.#moving;
     await this.#instant?.dispose();
     await this.#best?.dispose();
@@ -138,6 +144,7 @@ class Entry {
 export class CapturedPlans {
   readonly #runtime: Runtime;
   readonly #entries = new Map<string, Entry>();
+  readonly #ones = new WeakMap<Template, Entry>();
   readonly #best: Dispatcher;
   readonly #instant: Dispatcher;
   /** Whether policy names who is to run: then nobody else does, but for callers that cannot wait. */
@@ -161,6 +168,15 @@ export class CapturedPlans {
 
   warn(what: string, { message }: Error): void {
     this.#runtime.host.logger.log('warn', what, { reason: message });
+  }
+
+  /** What runs a template by itself; kept with the plans, and found again through the template. */
+  entryOfOne(template: Template): Entry {
+    const known = this.#ones.get(template);
+    if (known && !known.disposed) return known;
+    const made = this.entry(`${template.id}`, () => graphOfOne(template));
+    this.#ones.set(template, made);
+    return made;
   }
 
   /** @param graph asked for if the structure is new. */

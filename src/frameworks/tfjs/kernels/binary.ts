@@ -30,6 +30,10 @@ const floating =
     return [cast(g, pair(g, cast(g, a!, by), cast(g, b!, by)), result ?? a!.dtype)];
   };
 
+const floatPair =
+  (pair: Pair): KernelTranslator =>
+  (g, { a, b }) => [cast(g, pair(g, cast(g, a!, 'float64'), cast(g, b!, 'float64')), 'float32')];
+
 const comparison =
   (pair: Pair): KernelTranslator =>
   (g, { a, b }) => {
@@ -89,6 +93,8 @@ export const binary: KernelFamily = {
   RealDiv: floating(two('Div')),
   FloorDiv: floating((g, a, b) => g.op('Floor', [g.op('Div', [a, b])[0]!])[0]!, 'int32'),
   Atan2: floating(atan2),
+  /** No kernel of tfjs: absolute values of complex numbers, of their halves. In float64, where no square of a float32 is lost. */
+  FlagosHypot: floatPair((g, a, b) => g.op('Sqrt', [g.op('Add', [g.op('Mul', [a, a])[0]!, g.op('Mul', [b, b])[0]!])[0]!])[0]!),
   Prelu: (g, { x, alpha }) => [g.op('PRelu', [cast(g, x!, 'float32'), cast(g, alpha!, 'float32')])[0]!],
   AddN: addN,
   Equal: comparison(two('Equal')),
