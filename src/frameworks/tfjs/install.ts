@@ -44,6 +44,7 @@ export const registerTfBackend = (tf: TfModule, runtime: Runtime, { policy, asDe
     throw new FlagosError('FLAGOS_E_USAGE', 'this is not a TensorFlow.js module', {
       hint: "give what `import * as tf from '@tensorflow/tfjs'` gives (or tfjs-core)",
     });
+  if (BACKEND in tf.engine().registryFactory) return;
   const coverage = new CoverageCount();
   const shared: Shared = {
     runtime,
@@ -53,7 +54,7 @@ export const registerTfBackend = (tf: TfModule, runtime: Runtime, { policy, asDe
     others: (policy.fallback ?? 'any') === 'any',
   };
   const factory = (): FlagosBackend => new FlagosBackend(shared, tf.engine());
-  if (!tf.registerBackend(BACKEND, factory, asDefault ? DEFAULT_PRIORITY : 0)) return;
+  tf.registerBackend(BACKEND, factory, asDefault ? DEFAULT_PRIORITY : 0);
   const calls = new KernelCalls(new OtherBackends(tf));
   for (const kernelName of kernelNames(tf)) tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: calls.kernel(kernelName) });
 };
