@@ -7,7 +7,7 @@ import { isPromise } from '../../core/async.ts';
 import { Tensor } from '../../core/tensor.ts';
 import { Cell, type Call, sameDims } from './cells.ts';
 import type { TfCoverage } from './coverage.ts';
-import { cutFor, graphOf, leafValues, release, type Cut } from './cut.ts';
+import { connectedTo, cutFor, graphOf, leafValues, release, type Cut } from './cut.ts';
 import type { Shared } from './shared.ts';
 import type { Template } from './template.ts';
 import type { Tracing } from './trace.ts';
@@ -232,7 +232,7 @@ export class FlagosBackend implements TfBackend {
   /** Contents of a cell, now. */
   value(cell: Cell): Tensor {
     if (cell.call) {
-      if (!this.#single(cell.call)) this.#compute([cell]);
+      if (!this.#single(cell.call)) this.#compute(connectedTo([cell], this.#waiting));
     } else this.#tracing?.looks([cell]);
     return (cell.value ??= decoded(cell.strings!, cell.dims)!);
   }
@@ -290,7 +290,7 @@ export class FlagosBackend implements TfBackend {
     for (;;) {
       const late = targets.filter((t) => t.call);
       if (late.length === 0) return;
-      const cut = cutFor(late);
+      const cut = cutFor(connectedTo(late, this.#waiting));
       const under = cut.calls.find((c) => c.running)?.running;
       if (under) {
         release(cut);

@@ -46,6 +46,45 @@ const callsBehind = (targets: readonly Cell[]): Call[] => {
   return found;
 };
 
+/**
+ * Values to calculate together with some: what somebody holds of waiting calls that share calls with them.
+ * Else what they share would be forgotten (it has no holder) and calculated again for the others, in a
+ * training loop from the first step on, since no step's update is ever read.
+ */
+export const connectedTo = (targets: readonly Cell[], waiting: readonly Call[]): readonly Cell[] => {
+  if (waiting.length < 2) return targets;
+  const wanted = [...targets];
+  const taken = new Set<Call>();
+  const take = (cells: readonly Cell[]): void => {
+    for (const call of callsBehind(cells)) {
+      call.at = -1;
+      taken.add(call);
+    }
+  };
+  take(targets);
+  for (let found = true; found;) {
+    found = false;
+    const known = new Map<Call, boolean>();
+    const touches = (call: Call): boolean => {
+      let is = known.get(call);
+      if (is === undefined) {
+        is = taken.has(call) || call.inputs.some((cell) => cell.call !== undefined && touches(cell.call));
+        known.set(call, is);
+      }
+      return is;
+    };
+    for (const call of waiting) {
+      if (taken.has(call)) continue;
+      const held = call.outputs.filter((o) => o.call && o.refCount > 0);
+      if (held.length === 0 || !touches(call)) continue;
+      wanted.push(...held);
+      take(held);
+      found = true;
+    }
+  }
+  return wanted;
+};
+
 /** @param all whether results nobody holds are wanted too. */
 export const cutFor = (targets: readonly Cell[], all = false): Cut => {
   const calls = callsBehind(targets);
