@@ -1,7 +1,7 @@
 /**
  * What tuning buys: each model is tuned (into a table of its own), and then the tuned runtime, the default policy without
  * a table, and each single provider take turns in one run. `--models squeezenet,…,vad`, `--budget <ms>` of tuning per
- * model, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost (`bert_block` is an encoder layer for that).
+ * model, `--rounds` and `--slice <ms>` of comparing, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost (`bert_block` is an encoder layer for that).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -96,7 +96,7 @@ for (const name of names) {
     for (const { loaded } of models) await loaded.runPositional(inputs);
     const timings = await measure(
       models.map(({ contender, loaded }) => ({ name: contender, run: () => loaded.runPositional(inputs) })),
-      { rounds: 31, sliceMs: 100, warmupMs: 300, settle: untilQuiet },
+      { rounds: Number(option('rounds', '31')), sliceMs: Number(option('slice', '100')), warmupMs: 200, settle: untilQuiet },
     );
     const of = (contender: string): number => timings.find((t) => t.name === contender)!.medianUs;
     const best = Object.keys(singles).reduce((a, b) => (of(b) < of(a) ? b : a));

@@ -22,7 +22,7 @@ export interface Result {
 }
 
 export interface MeasureOptions {
-  /** Milliseconds to spend in all, waiting for quiet not counted. */
+  /** Milliseconds of calls in all. Waiting for quiet comes on top, at the most twice as much again. */
   readonly budgetMs: number;
   /** Calls at least (of those that are not dropped), and at most. */
   readonly least?: number;
@@ -41,6 +41,8 @@ export interface MeasureOptions {
 const SLICE_MS = 2;
 /** Slower than the best by this factor in both of its first turns: gives up at once. */
 const HOPELESS = 4;
+/** Of the budget, what all may take with the waiting. */
+const WITH_WAITING = 3;
 /** Relative width of an interval that is exact enough. */
 const EXACT = 0.02;
 
@@ -57,6 +59,7 @@ export const measure = async (contenders: readonly Contender[], options: Measure
   const { budgetMs, least = 5, most = 64, keepAll = false, clock = () => performance.now(), settle, cancelled } = options;
   const tracks = contenders.map((contender): Track => ({ contender, samples: [], calls: 1, round: 0, dropped: false }));
   let spent = 0;
+  const begun = clock();
   const turn = async (t: Track, counts: boolean): Promise<void> => {
     await settle?.();
     if (settle && counts) {
@@ -90,7 +93,7 @@ export const measure = async (contenders: readonly Contender[], options: Measure
   };
   for (let round = 0; round < most; round++) {
     if (cancelled?.()) break;
-    if (round > 0 && ((round >= least && spent >= budgetMs) || settled())) break;
+    if (round > 0 && ((round >= least && (spent >= budgetMs || clock() - begun >= WITH_WAITING * budgetMs)) || settled())) break;
     const running = alive();
     for (let i = 0; i < running.length; i++) await turn(running[(i + round) % running.length]!, true);
     const timings = running.map((t) => timingOf(t.samples));

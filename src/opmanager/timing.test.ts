@@ -14,6 +14,13 @@ describe('clearlyFaster', () => {
     expect(clearlyFaster(timing(50, 0, 1), timing(100, 0, 1))).toBe(false);
   });
 
+  it('goes by the order of samples where their spread is wide', () => {
+    const slow = timingOf([700, 400, 1500, 380, 900, 2400, 650]);
+    expect(clearlyFaster(timingOf([150, 160, 140, 320, 155, 149, 152]), slow)).toBe(true);
+    expect(clearlyFaster(timingOf([150, 160, 140, 420, 155, 149, 152]), slow)).toBe(false);
+    expect(clearlyFaster(timingOf([350, 460, 340, 420, 755, 349, 452]), slow)).toBe(false);
+  });
+
   it('has intervals that hold the true median in about 95 of 100 cases', () => {
     const random = seeded(3);
     const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
