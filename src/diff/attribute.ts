@@ -183,7 +183,7 @@ export class Attribution implements StepObserver {
     if (this.#parts.asked?.(step.kernel) === false)
       alarms.push({ kind: 'other-chip', text: `it ran as ${step.kernel}, which is not what was asked for` });
     const skip = (why: string): void => {
-      this.#keep(planned, outputs as Value[]);
+      this.#keep(planned, why === 'it is random' ? outputs : []);
       this.#parts.done(
         { ...base, role: 'clean', ok: alarms.length === 0, oracle: undefined, outputs: [], alarms, suspect: false, skipped: why },
         { inputs: inputs as Value[], outputs: outputs as Value[], golden: [], planned },
@@ -283,7 +283,7 @@ export class Attribution implements StepObserver {
     const role = this.#roleOf(planned, made, ok);
     this.#keep(
       planned,
-      region.outputs.map((_, i) => goldens?.[i] ?? outputs[i]!),
+      region.outputs.map((_, i) => goldens?.[i]),
     );
     return { role, ok, oracle: oracle.kind, outputs: made, alarms, suspect, golden: bounds.map((b) => b?.golden) };
   }
@@ -306,9 +306,14 @@ export class Attribution implements StepObserver {
   }
 
   /** Keeps golden outputs, and lets go of what no later region reads. */
-  #keep(planned: PlannedRegion, right: readonly Value[]): void {
+  #keep(planned: PlannedRegion, right: readonly (Value | undefined)[]): void {
     if (!this.#follows) return;
-    planned.region.outputs.forEach((o, i) => right[i] !== undefined && this.golden.set(o.name, copyOf(right[i]!)));
+    planned.region.outputs.forEach((o, i) => {
+      const v = right[i];
+      // What is not known is not made up: nothing behind it has an accumulated error then.
+      if (v === undefined) this.golden.delete(o.name);
+      else this.golden.set(o.name, copyOf(v));
+    });
     const plan = this.#parts.plans().find((p) => p.planned.regions.includes(planned));
     if (!plan) return;
     let last = this.#last.get(plan);

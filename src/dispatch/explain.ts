@@ -37,13 +37,12 @@ const us = (n: number): string => `${n.toFixed(1)} µs`;
 
 /** The verdict on a candidate that could have run the node, now that another one does. */
 const passedOver = (v: Verdict, chosen: Verdict, facts: ChoiceFacts): Verdict => {
-  const { wholeUs } = facts;
   const rejected = (reason: Verdict['reason'], detail: string): Verdict => ({ ...v, status: 'rejected', reason, detail });
   if (v.tier! > chosen.tier!) return rejected('POLICY', `policy ranks ${chosen.provider} before it`);
-  if (wholeUs !== undefined)
+  if (facts.wholeUs !== undefined)
     return rejected(
       'SLOWER',
-      `the tuner measured whole plans: the chosen one takes ${us(wholeUs)} end to end, none with this was clearly faster`,
+      `the tuner measured whole plans: the chosen one takes ${us(facts.wholeUs)} end to end, none with this was clearly faster`,
     );
   const [own, other] = [timeOf(v), timeOf(chosen)];
   const against = `${us(own)} against ${us(other)}`;
