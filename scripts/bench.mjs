@@ -18,7 +18,7 @@ const build = await rolldown({
   input,
   platform: 'node',
   tsconfig: join(root, 'tsconfig.json'),
-  external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'wabt', /^@tensorflow\//],
+  external: [/^node:/, /^onnxruntime/, /^@flagos\//, 'koffi', 'wabt', 'pg', /^@tensorflow\//],
 });
 const dir = join(root, 'build/bench');
 await build.write({ dir, format: 'esm', entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs', sourcemap: true });
