@@ -1,5 +1,5 @@
 // tfjs-core's own specs with the backend `flagos` (or another) under test:
-//   npm run test:tfjs -- [--backend cpu] [--chip flagos/js] [--fallback none] [--grep text] [--list]
+//   npm run test:tfjs -- [--backend cpu] [--chip flagos/js] [--fallback none] [--grep expression] [--list]
 // A spec fails the run if it fails here and is not among the reasoned exceptions of skips.json.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ export const runSuite = async ({ backend = 'flagos', chip, fallback, grep, bundl
   globalThis.flagosSuite = { backend, install: { ...(chip ? { chip } : {}), ...(fallback ? { fallback } : {}) } };
   const suite = await import(pathToFileURL(bundle ?? (await bundleSuite())).href);
   const results = [];
-  env.configure({ random: false, specFilter: (spec) => !grep || spec.getFullName().includes(grep) });
+  env.configure({ random: false, specFilter: (spec) => !grep || new RegExp(grep).test(spec.getFullName()) });
   env.addReporter({
     specDone: (r) => {
       if (r.status === 'passed' || r.status === 'failed')
