@@ -189,8 +189,8 @@ describe('installing', () => {
 });
 
 describe("tfjs-core's own specs", () => {
-  it('of the engine, memory, complex numbers and an optimizer pass', () => {
-    const grep = 'engine|tidy|memory|complex64|AdamOptimizer';
+  it('of registration, memory, complex numbers and an optimizer pass', () => {
+    const grep = 'Backend registration|tidy|memory|profile|complex64|AdamOptimizer';
     const suite = join(import.meta.dirname, 'run-suite.mjs');
     const { status, stdout, stderr } = spawnSync(process.execPath, [suite, '--chip', 'flagos/js', '--grep', grep], { encoding: 'utf8' });
     expect(stdout + stderr).toMatch(/[1-9]\d* specs of tfjs-core on flagos: /);
