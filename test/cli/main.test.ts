@@ -285,6 +285,26 @@ describe('diff bisect and repro', () => {
   });
 });
 
+describe('diff chips', () => {
+  it('shows which chip is wrong at which op, and where one has none', async () => {
+    const { code, data } = await json(
+      'diff',
+      'chips',
+      'sqrt.onnx',
+      '--no-discover',
+      '--plugin',
+      join(fixtures, 'hostile.mjs'),
+      '--input',
+      'x=4',
+    );
+    expect(code).toBe(1);
+    const { chips, rows } = data as { chips: { chip: string }[]; rows: { cells: ({ bad: number } | undefined)[] }[] };
+    const at = chips.findIndex((c) => c.chip === 'hostile/cpu');
+    expect(rows[0]!.cells[at]).toMatchObject({ compared: 1, bad: 1 });
+    expect(rows[0]!.cells.filter((c, i) => i !== at && c && c.bad > 0)).toEqual([]);
+  });
+});
+
 describe('chips, plugins, ops, doctor', () => {
   it('chips lists what there is and what is missing', async () => {
     const { code, out } = await flagos('chips', '--no-discover', '--plugin', join(fixtures, 'hostile.mjs'));

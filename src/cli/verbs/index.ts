@@ -5,6 +5,7 @@ import { conformance } from './conformance.ts';
 import { conformanceWorker } from './conformance-worker.ts';
 import { diff } from './diff.ts';
 import { diffBisect, diffBisectWorker } from './diff-bisect.ts';
+import { diffChips } from './diff-chips.ts';
 import { diffRepro } from './diff-repro.ts';
 import { diffSelftest } from './diff-selftest.ts';
 import { doctor } from './doctor.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   trace,
   diffBisect,
   diffRepro,
+  diffChips,
   diffSelftest,
   conformance,
   chips,
