@@ -95,12 +95,12 @@ const fit = async (backend: string, make: () => tfl.Sequential, data: Data, epoc
 
 describe('training with tfjs on FlagOS', () => {
   it.each([
-    ['a CNN', cnn, bars(64), 16],
-    ['an LSTM', lstm, halves(64), 24],
-  ])('%s converges as on the cpu backend', async (_, make, data, epochs) => {
+    ['a CNN', cnn, bars(64), 16, 0.6],
+    ['an LSTM', lstm, halves(64), 24, 0.75],
+  ])('%s converges as on the cpu backend', async (_, make, data, epochs, share) => {
     const [ours, theirs] = [await fit('flagos', make, data, epochs), await fit('cpu', make, data, epochs)];
     expect(ours.length).toBe(epochs);
     ours.forEach((loss, i) => expect(Math.abs(loss - theirs[i]!)).toBeLessThan(2e-3 * (1 + theirs[i]!)));
-    expect(ours.at(-1)!).toBeLessThan(ours[0]! * 0.6);
+    expect(ours.at(-1)!).toBeLessThan(ours[0]! * share);
   });
 });
