@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
@@ -15,7 +15,10 @@ export default defineConfig({
   },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'plugins-vendor/*/src/**/*.test.ts', 'plugins-vendor/*/test/**/*.test.ts'],
+    // Suites that take long in all have a script of their own: vitest.long.config.ts.
+    exclude: [...configDefaults.exclude, '**/dist/**', '**/*.long.test.ts'],
     testTimeout: 60_000,
+    maxWorkers: '100%',
     pool: 'forks',
     // What somebody measured on this machine must not decide what tests see.
     env: { FLAGOS_TABLES: 'off' },
