@@ -25,7 +25,7 @@ export const stepRows = async (tf: typeof TF, rounds: number): Promise<Row[]> =>
     const model = cnn(tf);
     const [x, y] = [
       tf.randomUniform([BATCH, 28, 28, 1], 0, 1, 'float32', 1),
-      tf.oneHot(tf.range(0, BATCH, 1, 'int32').mod(10).toInt(), 10),
+      tf.oneHot(tf.cast(tf.mod(tf.range(0, BATCH, 1, 'int32'), 10), 'int32'), 10),
     ];
     contenders.push({
       name: backend,
