@@ -11,7 +11,7 @@ import { choice, flag, integer, real, text, texts, usageError } from '../args/op
 import { codeOfFailure, compareModel } from '../diff/compare.ts';
 import { measure } from '../diff/measure.ts';
 import { formats, render, reportJson, type Format } from '../diff/report/files.ts';
-import { renderHtml } from '../diff/report/html.ts';
+import { plottingLibrary, renderHtml } from '../diff/report/html.ts';
 import { printReport } from '../diff/report/text.ts';
 import { describeError } from '../errors.ts';
 import { toJson } from '../json.ts';
@@ -93,6 +93,8 @@ export const diff = defineCommand({
   run: async ({ args, options, io }) => {
     const gate = gateOf(options.gate, options.rtol, options.atol);
     const files = options.report.map((path) => ({ path: resolve(io.cwd, path), format: formatOf(path) }));
+    // What a report lacks is said before the model runs, not after minutes of it.
+    if (files.some((f) => f.format === 'html')) plottingLibrary();
     const baseline = options.baseline === undefined ? undefined : baselineOf(resolve(io.cwd, options.baseline));
     const words = [
       'flagos',

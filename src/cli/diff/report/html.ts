@@ -16,7 +16,7 @@ const DRAWN = 300;
 const escape = (s: string): string => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The plotting library's own files. @throws FLAGOS_E_FILE where it is not installed. */
-const library = (): { code: string; css: string } => {
+export const plottingLibrary = (): { code: string; css: string } => {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve('uplot/package.json'));
     return {
@@ -58,7 +58,7 @@ const dataOf = (r: DiffReport): string => {
 
 /** @throws FLAGOS_E_FILE */
 export const renderHtml = (r: DiffReport, code: ExitCode): string => {
-  const { code: plot, css } = library();
+  const { code: plot, css } = plottingLibrary();
   const done = compared(r);
   const bad = r.regions.filter((x) => !x.ok);
   const fact = (k: string, v: string): string => `<tr><td class="dim">${k}</td><td>${v}</td></tr>`;
