@@ -234,6 +234,8 @@ class CWriter implements StageWriter {
       if (op === 'sigmoid') return `sigmoid_${s}(${x})`;
       if (s === 'f32' && fast32.has(op)) return `${op}_f32(${x})`;
       const name = libm[op];
+      // Near its poles the float32 function is off by more than a rounding.
+      if (op === 'tan' && s === 'f32') return `((float)tan((double)${x}))`;
       if (name) return `${name}${s === 'f32' ? 'f' : ''}(${x})`;
     } else {
       if (op === 'isnan' || op === 'isinf') return 'false';
