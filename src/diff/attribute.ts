@@ -89,8 +89,8 @@ export interface AttributionParts extends OracleParts {
   readonly asked?: ((kernel: string) => boolean) | undefined;
   /** Whether reports need the picture of every output. */
   readonly pictures: boolean;
-  /** Names of nodes: other regions are not compared. */
-  readonly only?: ReadonlySet<string> | undefined;
+  /** Asked once for each run of a region: others are not compared. */
+  readonly only?: ((planned: PlannedRegion) => boolean) | undefined;
   /** Whose values stand in for the right ones, where it is not the reference. */
   readonly witness?: Witness | undefined;
   readonly plans: () => readonly PreparedPlan[];
@@ -153,7 +153,7 @@ export class Attribution implements StepObserver {
   after(step: Step): Promise<void> | undefined {
     const { only } = this.#parts;
     const { planned } = step;
-    return planned?.chip && (!only || planned.region.nodes.some((n) => only.has(n.name))) ? this.#compare(step, planned) : undefined;
+    return planned?.chip && (!only || only(planned)) ? this.#compare(step, planned) : undefined;
   }
 
   get #follows(): boolean {

@@ -12,6 +12,7 @@ import { witnessOf } from '../../diff/witness.ts';
 import type { Flagos } from '../../host/flagos.ts';
 import type { Model } from '../../core/graph.ts';
 import { parseToken, tokenMatches, type PolicyOverride } from '../../opmanager/policy.ts';
+import type { PlannedRegion } from '../../dispatch/planner.ts';
 import type { Dispatcher } from '../../dispatch/runner.ts';
 import { FlagosModel } from '../../runtime/model.ts';
 import { makeProgress, watchPreparing, withProgress, type Progress } from '../progress.ts';
@@ -34,8 +35,8 @@ export interface Comparison {
   readonly progress: Progress;
   readonly policy?: PolicyOverride;
   readonly cut: Cut;
-  /** Names of nodes: only their regions are compared. */
-  readonly only?: ReadonlySet<string>;
+  /** Which regions are compared; default all. */
+  readonly only?: (planned: PlannedRegion) => boolean;
   /** In place of the runtime's own. */
   readonly dispatcher?: Dispatcher;
   /** Told of every region with its tensors, while they are valid. */

@@ -6,9 +6,10 @@ import { FlagosError } from '../../core/errors.ts';
 import { bisectAll, type Suspect } from '../../diff/bisect.ts';
 import { parseGate } from '../../diff/gates.ts';
 import { defineCommand, required, type Common } from '../args/command.ts';
+import { argvOf } from '../args/argv.ts';
 import { flag, integer, real, text, usageError, type ValuesOf } from '../args/option.ts';
 import { BisectChild, type Ask } from '../diff/bisect-child.ts';
-import { writeCase } from '../diff/case-folder.ts';
+import { callOf, fileName, pluginWords, writeCase } from '../diff/case-folder.ts';
 import { compareModel } from '../diff/compare.ts';
 import { sentence } from '../diff/report/files.ts';
 import { Rerouting } from '../diff/reroute-run.ts';
@@ -64,28 +65,6 @@ const reroutingOf = (
   return { rerouting, loaded, feeds };
 };
 
-/** The command line again, for the child. */
-const argvOf = (model: string, o: Values): string[] => {
-  const words = [model];
-  const add = (name: string, v: string | number | undefined): void => void (v !== undefined && words.push(`--${name}=${v}`));
-  add('golden', o.golden);
-  add('gate', o.gate);
-  add('tolerance', o.tolerance);
-  add('seed-weights', o['seed-weights']);
-  add('seed', o.seed);
-  add('threads', o.threads);
-  add('config', o.config);
-  add('log', o.log);
-  add('on-failure', o['on-failure']);
-  for (const c of o.chip ?? []) add('chip', c);
-  for (const p of o.plugin) add('plugin', p);
-  if (o['no-discover']) words.push('--no-discover');
-  for (const [n, v] of o.input) add('input', `${n}=${v}`);
-  for (const [n, v] of o.shape) add('shape', `${n}=${v}`);
-  for (const [n, v] of o.dim) add('dim', `${n}=${v}`);
-  return words;
-};
-
 /** Answers known from before, by the nodes of a test: a search can be gone on with. */
 const memoryOf = (path: string): { known: Record<string, boolean>; keep(key: string, shows: boolean): void } => {
   const known: Record<string, boolean> = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, boolean>) : {};
@@ -117,12 +96,14 @@ export const diffBisect = defineCommand({
       const progress = makeProgress(io, o.progress);
       const suspects = await withProgress(progress, 'which nodes run there', () => rerouting.suspects());
       const child =
-        o['in-process'] || io.self === undefined ? undefined : new BisectChild(io.self, argvOf(model, o), (o.timeout ?? 120) * 1000);
+        o['in-process'] || io.self === undefined
+          ? undefined
+          : new BisectChild(io.self, [model, ...argvOf(options, o)], (o.timeout ?? 120) * 1000);
       const crashes: string[] = [];
       let tests = 0;
       const shows = async (some: readonly Suspect[]): Promise<boolean> => {
         const nodes = some.map((s) => s.node);
-        const key = digest(loaded.path, ...argvOf(model, o), ...nodes);
+        const key = digest(loaded.path, model, ...argvOf(options, o), ...nodes);
         if (key in memory.known) return memory.known[key]!;
         progress.update(`test ${++tests}: ${count(nodes.length, 'node')} of ${suspects.length}`);
         let answer: boolean;
@@ -158,23 +139,18 @@ export const diffBisect = defineCommand({
             command: '',
             progress,
             dispatcher: rerouting.dispatcher(names),
-            only: names,
+            only: ({ region }) => region.nodes.some((n) => names.has(n.name)),
             watch: (region, t) => {
               const [node] = t.planned.region.nodes;
               if (!node || !names.has(node.name) || t.planned.region.nodes.length !== 1) return;
-              const folder = join(out, node.name.replaceAll(/[^\w.-]+/g, '_'));
+              const folder = join(out, fileName(node.name));
               const says = sentence(region);
               writeCase(folder, {
-                node,
-                values: new Map([...t.planned.region.constants, ...t.planned.region.inputs.map((v, i) => [v.name, t.inputs[i]!] as const)]),
-                constants: new Set(t.planned.region.constants.keys()),
-                got: new Map(t.planned.region.outputs.map((v, i) => [v.name, t.outputs[i]!])),
-                expected: new Map(
-                  t.planned.region.outputs.flatMap((v, i) => (t.golden[i] === undefined ? [] : [[v.name, t.golden[i]!] as const])),
-                ),
+                ...callOf(t),
                 chips: o.chip ?? [],
-                plugins: o.plugin.map((p) => (p.startsWith('.') || p.includes('/') ? resolve(io.cwd, p) : p)),
+                plugins: pluginWords(o.plugin, io.cwd),
                 from: loaded.path,
+                title: `${node.op} is wrong on ${(o.chip ?? []).join(', ')}`,
                 says,
               });
               cases.push({ node: node.name, folder, says });

@@ -1,24 +1,22 @@
 /** `flagos diff repro`: a case that somebody sent, run again. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { FlagosError } from '../../core/errors.ts';
 import { exitCodeOf } from '../../diff/report.ts';
 import { defineCommand, required } from '../args/command.ts';
 import { flag } from '../args/option.ts';
-import { readCase } from '../diff/case-folder.ts';
+import { loadCase, readCase } from '../diff/case-folder.ts';
 import { codeOfFailure, compareModel } from '../diff/compare.ts';
 import { gitCode } from '../diff/git.ts';
 import { reportJson } from '../diff/report/files.ts';
 import { printReport } from '../diff/report/text.ts';
 import { describeError } from '../errors.ts';
 import { toJson } from '../json.ts';
-import { makeInputs } from '../model/inputs.ts';
-import { loadModel } from '../model/source.ts';
 import { makeProgress } from '../progress.ts';
 import { runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 
 export const diffRepro = defineCommand({
   name: 'diff repro',
-  summary: 'run a case that diff bisect wrote, or somebody sent',
+  summary: 'run a case that diff bisect or diff capture wrote, or somebody sent',
   about:
     'Runs the one node of a case on its inputs, on the chip the case names (or --chip), and compares as flagos diff does. Exit code 1: it is still wrong; 0: it is right.',
   args: { case: required('folder of the case') },
@@ -36,18 +34,12 @@ export const diffRepro = defineCommand({
       const chips = o.chip ?? file.chips;
       const values = { ...o, chip: chips.length > 0 ? [...chips] : undefined, plugin: o.plugin.length > 0 ? o.plugin : [...file.plugins] };
       const code = await withRuntime(values, io, async (flagos) => {
-        const loaded = loadModel(join(folder, 'model.onnx'), { 'seed-weights': undefined }, folder);
-        const none = new Map<string, string>();
-        const inputs = makeInputs(
-          loaded.model,
-          { input: new Map(Object.entries(file.inputs)), shape: none, dim: none, seed: undefined },
-          folder,
-        );
+        const loaded = loadCase(folder);
         const report = await compareModel({
           flagos,
           model: loaded.model,
           path: loaded.path,
-          feeds: inputs.feeds,
+          feeds: loaded.feeds,
           golden: 'reference',
           mode: 'all',
           cut: 'whole',

@@ -5,6 +5,7 @@ import { conformance } from './conformance.ts';
 import { conformanceWorker } from './conformance-worker.ts';
 import { diff } from './diff.ts';
 import { diffBisect, diffBisectWorker } from './diff-bisect.ts';
+import { diffCapture } from './diff-capture.ts';
 import { diffChips } from './diff-chips.ts';
 import { diffRepro } from './diff-repro.ts';
 import { diffSelftest } from './diff-selftest.ts';
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   diff,
   tune,
   trace,
+  diffCapture,
   diffBisect,
   diffRepro,
   diffChips,

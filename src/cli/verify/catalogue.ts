@@ -6,7 +6,7 @@ import type { OpRecord } from '../../ops/define.ts';
 import type { OpSet } from '../../ops/registry.ts';
 import { callGraph } from '../../runtime/call.ts';
 import { caseId, type CallInput, type VerifyCall } from '../../opmanager/verify/call.ts';
-import { classesFor, classTensor, type InputClass } from '../../opmanager/verify/input-classes.ts';
+import { classesFor, classTensor, type CaseClass } from '../../opmanager/verify/input-classes.ts';
 import { CaseRandom } from '../../opmanager/verify/random.ts';
 import { exampleOf, typeFor, typesOf } from '../../kit/examples/example.ts';
 import { elementWise } from './families/element-wise.ts';
@@ -110,12 +110,12 @@ export interface ParsedCase {
   readonly op: string;
   readonly dtype: string;
   readonly label: string;
-  readonly inputClass: InputClass;
+  readonly inputClass: CaseClass;
 }
 /** Parts of a case id; undefined if it is none. */
 export const parseCase = (id: string): ParsedCase | undefined => {
   const [op, dtype, label, inputClass, ...more] = id.split('/');
-  return op && dtype && label && inputClass && more.length === 0 ? { op, dtype, label, inputClass: inputClass as InputClass } : undefined;
+  return op && dtype && label && inputClass && more.length === 0 ? { op, dtype, label, inputClass: inputClass as CaseClass } : undefined;
 };
 export const idsOf = (call: VerifyCall, dtype: DType): string[] =>
   call.classes.map((c) => caseId(opName(call.node.domain, call.node.op), dtype, call.label, c));

@@ -49,7 +49,8 @@ export const verifyJson = (results: readonly UnitResult[]): unknown => ({
 /** Cases of one kernel that are shown, unless all are asked for. */
 const SHOWN = 3;
 
-export const printVerify = (results: readonly UnitResult[], io: Io, verbose: boolean): void => {
+/** @param from what captured calls came from, for commands that run a case again. */
+export const printVerify = (results: readonly UnitResult[], io: Io, verbose: boolean, from?: string): void => {
   const p = io.paint;
   const byKernel = new Map<string, UnitResult['verdicts'][number][]>();
   for (const v of results.flatMap((r) => r.verdicts)) {
@@ -64,7 +65,11 @@ export const printVerify = (results: readonly UnitResult[], io: Io, verbose: boo
     io.out(`${p.red(key)}: ${wrong.length} ${wrong.length === 1 ? 'case' : 'cases'} wrong\n`);
     for (const v of verbose ? wrong : wrong.slice(0, SHOWN)) {
       io.out(`  ${v.level} ${v.problem ?? ''}${v.witness ? p.dim(`; onnxruntime ${v.witness}`) : ''}\n`);
-      io.out(p.dim(`    flagos verify --chip ${v.kernel.slice(0, v.kernel.indexOf(':'))} --case ${v.id}\n`));
+      io.out(
+        p.dim(
+          `    flagos verify --chip ${v.kernel.slice(0, v.kernel.indexOf(':'))} --case ${v.id}${from === undefined ? '' : ` --from ${from}`}\n`,
+        ),
+      );
     }
   }
   for (const r of results) if (r.lost) io.out(`${p.red(r.lost.status)} ${r.name}: ${r.lost.reason}\n`);

@@ -11,6 +11,7 @@ import { verifyCall, type CaseBase, type CaseVerdict, type VerifyTarget } from '
 import type { OpSet } from '../../ops/registry.ts';
 import { servePool } from '../conformance/pool.ts';
 import { openRuntime } from '../runtime-options.ts';
+import { capturedCall } from './captured.ts';
 import { callsOf, parseCase } from './catalogue.ts';
 
 export interface VerifySetup {
@@ -18,6 +19,8 @@ export interface VerifySetup {
   readonly chips: readonly string[];
   /** Chip to ask about cases that fail, if it is open. */
   readonly witness: string;
+  /** Folder of captured calls; undefined: made-up ones. */
+  readonly captured?: string | undefined;
   /** `<kernel> <case id>`: what took a child down before. */
   readonly skip: readonly string[];
 }
@@ -48,7 +51,7 @@ export const runUnit = async (
   name: string,
   chips: readonly OpenChip[],
   ops: OpSet,
-  { witness, skip }: Pick<VerifySetup, 'witness' | 'skip'>,
+  { witness, skip, captured }: Pick<VerifySetup, 'witness' | 'skip' | 'captured'>,
   begin?: (base: CaseBase) => void,
 ): Promise<UnitResult> => {
   const began = performance.now();
@@ -63,7 +66,8 @@ export const runUnit = async (
   const verdicts: (CaseVerdict & { witness?: Witness })[] = [];
   const refused: Record<string, number> = {};
   let notAllowed = 0;
-  for (const call of callsOf(record, ops, dtype)) {
+  const calls = captured !== undefined && single ? [capturedCall(captured, single.label, ops).call] : callsOf(record, ops, dtype);
+  for (const call of calls) {
     if (single && call.label !== single.label) continue;
     try {
       const made = await verifyCall(targetOf(chip), call, dtype, {

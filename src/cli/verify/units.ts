@@ -29,6 +29,10 @@ export const parseShard = (value: string): Shard => {
   return { index, of };
 };
 
+/** A part of some units. */
+export const shardOf = (units: readonly string[], shard: Shard | undefined): string[] =>
+  units.filter((name) => shard === undefined || hashOf(name) % shard.of === shard.index);
+
 /** `<chip> <op>/<type>`; a part is chosen by the hash of that, so that parts never overlap and none is left out. */
 export const unitsOf = (
   records: readonly OpRecord[],
@@ -36,8 +40,8 @@ export const unitsOf = (
   dtypes: readonly DType[] | undefined,
   shard: Shard | undefined,
 ): string[] =>
-  chips
-    .flatMap((chip) =>
+  shardOf(
+    chips.flatMap((chip) =>
       records
         .filter((r) => notVerified(r) === undefined)
         .flatMap((r) =>
@@ -45,5 +49,6 @@ export const unitsOf = (
             .filter((d) => dtypes?.includes(d) ?? true)
             .map((d) => `${chip.id} ${opName(r.domain, r.name)}/${d}`),
         ),
-    )
-    .filter((name) => shard === undefined || hashOf(name) % shard.of === shard.index);
+    ),
+    shard,
+  );

@@ -1,12 +1,13 @@
 /** A call to verify: an op's node, its arguments as fixed values or as shapes to fill, and the region a planner would make of it. */
 import { isFloat, type DType } from '../../core/dtype.ts';
+import { FlagosError } from '../../core/errors.ts';
 import { opName, type Node, type ValueType } from '../../core/graph.ts';
 import { describeValue, Tensor, type Value } from '../../core/tensor.ts';
 import { bindNode, inferTypes } from '../../ops/bind.ts';
 import type { OpRecord } from '../../ops/define.ts';
 import { typeOfValue } from '../../ops/evaluate.ts';
 import type { Region, RegionValue } from '../../plugins/contract.ts';
-import { classTensor, type InputClass } from './input-classes.ts';
+import { classTensor, type CaseClass, type InputClass } from './input-classes.ts';
 import { CaseRandom, hashOf } from './random.ts';
 
 export type CallInput =
@@ -29,11 +30,11 @@ export interface VerifyCall {
   /** Inputs that are weights: known when the kernel is prepared. */
   readonly constants: readonly number[];
   /** Classes of values that make sense for it. */
-  readonly classes: readonly InputClass[];
+  readonly classes: readonly CaseClass[];
 }
 
 /** `MatMul/float32/m7n13k5/normal`: op, type, call, class of values. */
-export const caseId = (op: string, dtype: string, label: string, kind: InputClass): string => `${op}/${dtype}/${label}/${kind}`;
+export const caseId = (op: string, dtype: string, label: string, kind: CaseClass): string => `${op}/${dtype}/${label}/${kind}`;
 
 const filled = (x: Exclude<CallInput, { readonly value: unknown }>, kind: InputClass, seed: string): Tensor => {
   const plain = x.finite && kind === 'extremal' ? 'normal' : kind;
@@ -47,9 +48,13 @@ const filled = (x: Exclude<CallInput, { readonly value: unknown }>, kind: InputC
     : t;
 };
 
-/** The arguments of a case. */
-export const inputsOf = (call: VerifyCall, kind: InputClass, id: string): (Value | undefined)[] =>
-  call.inputs.map((x, i) => ('value' in x ? x.value : filled(x, kind, `${id}#${i}`)));
+/** The arguments of a case. Captured ones are values already. */
+export const inputsOf = (call: VerifyCall, kind: CaseClass, id: string): (Value | undefined)[] =>
+  call.inputs.map((x, i) => {
+    if ('value' in x) return x.value;
+    if (kind === 'captured') throw new FlagosError('FLAGOS_E_INTERNAL', `input ${i} of ${id} was not captured`);
+    return filled(x, kind, `${id}#${i}`);
+  });
 
 /** The region of a call, as a planner would make it. @throws what the op's record finds wrong with it. */
 export const regionOfCall = ({ record, node, constants: weights }: VerifyCall, inputs: readonly (Value | undefined)[]): Region => {

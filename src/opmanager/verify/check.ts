@@ -20,7 +20,7 @@ import {
 import { kernelId } from '../decision.ts';
 import type { Level } from '../evidence.ts';
 import { caseId, classOfCall, inputsOf, regionOfCall, type VerifyCall } from './call.ts';
-import type { InputClass } from './input-classes.ts';
+import type { CaseClass } from './input-classes.ts';
 
 /** One case on one kernel. */
 export interface CaseVerdict {
@@ -28,7 +28,7 @@ export interface CaseVerdict {
   readonly kernel: string;
   /** What its evidence is filed under. */
   readonly signature: string;
-  readonly inputClass: InputClass;
+  readonly inputClass: CaseClass;
   readonly level: Level;
   readonly maxEta: number;
   readonly p999Eta: number;
@@ -43,7 +43,7 @@ export type CaseBase = Pick<CaseVerdict, 'id' | 'kernel' | 'signature' | 'inputC
 
 export interface VerifyOptions {
   /** Classes to run; default all of the call's. */
-  readonly only?: readonly InputClass[] | undefined;
+  readonly only?: readonly CaseClass[] | undefined;
   /** Cases that are known to take the process down. */
   readonly skip?: ((base: CaseBase) => boolean) | undefined;
   /** Told each case before it runs. */

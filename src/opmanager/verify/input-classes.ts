@@ -29,6 +29,9 @@ export const inputClasses = [
 ] as const;
 export type InputClass = (typeof inputClasses)[number];
 
+/** Classes of cases: made-up values, or those a model had. */
+export type CaseClass = InputClass | 'captured';
+
 /** Classes that say something about a type. */
 export const classesFor = (dtype: DType): readonly InputClass[] => {
   const { kind, bits } = dtypeInfo(dtype);

@@ -10,7 +10,7 @@ const exact = (v: unknown): string => (typeof v === 'number' && Number.isFinite(
 
 /** Exporters make names of paths; what tells them apart is at the end. --json has them whole. */
 const NAME = 48;
-const ending = (name: string): string => (name.length <= NAME ? name : `…${name.slice(1 - NAME)}`);
+export const ending = (name: string): string => (name.length <= NAME ? name : `…${name.slice(1 - NAME)}`);
 
 /** Row-major position as an index. */
 export const indexOf = (position: number, dims: readonly number[]): number[] => {
