@@ -136,6 +136,28 @@ export const mapChildren = (e: LExpr, f: (child: LExpr) => LExpr): LExpr => {
   }
 };
 
+/** Direct subexpressions. */
+export const childrenOf = (e: LExpr): readonly LExpr[] => {
+  switch (e.kind) {
+    case 'const':
+    case 'local':
+      return [];
+    case 'read':
+      return [e.at];
+    case 'unary':
+    case 'cast':
+    case 'bitcast':
+      return [e.x];
+    case 'binary':
+      return [e.a, e.b];
+    case 'select':
+      return [e.cond, e.a, e.b];
+  }
+};
+
+/** Whether an expression reads memory: where its guard says no, it must not be evaluated. */
+export const readsMemory = (e: LExpr): boolean => e.kind === 'read' || childrenOf(e).some(readsMemory);
+
 const k = (value: number): LExpr => ({ kind: 'const', type: 'index', value });
 const isK = (e: LExpr, v: number): boolean => e.kind === 'const' && e.value === v;
 

@@ -5,7 +5,7 @@
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import type { Buffer, Stmt } from '../loops.ts';
 import type { Scheduled } from '../lower.ts';
-import { valueType } from '../render/c.ts';
+import { valueType } from '../render/c-types.ts';
 import { directBytes, directOf, directStage } from './few-rows.ts';
 import { acrossOf, acrossStage } from './across.ts';
 import { alongOf, alongStage } from './along.ts';

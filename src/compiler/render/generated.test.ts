@@ -13,7 +13,8 @@ import { scheduleContractions } from '../contraction/schedule.ts';
 import type { Target } from '../contraction/types.ts';
 import { lower } from '../lower.ts';
 import { InputTensor, type TensorExpr } from '../tensor-expr.ts';
-import { renderC, storageType } from './c.ts';
+import { renderC } from './c.ts';
+import { storageType } from './c-types.ts';
 import { renderJsFast } from './js-fast.ts';
 import { renderWasm } from './wasm.ts';
 

@@ -1,21 +1,11 @@
 /** Expressions of loop IR in WebAssembly, one value at a time, as folded text. */
-import { dtypeInfo, integerRange, type DType } from '../../core/dtype.ts';
+import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import { FlagosError } from '../../core/errors.ts';
 import type { BinaryOp, ScalarType, UnaryOp } from '../expr.ts';
-import { mapChildren, type Buffer, type LExpr, type Local } from '../loops.ts';
+import { readsMemory, type Buffer, type LExpr, type Local } from '../loops.ts';
 import { constantOf } from '../schedule/ir.ts';
+import { castText } from './wasm-casts.ts';
 import { accessOf, bitsOf, constant, elementBytes, holdsCodes, i32, isCoded, isFloat, isUnsigned, op, typeOf } from './wasm-types.ts';
-
-/** Whether evaluating an expression where it is not wanted could reach outside of memory. */
-const reads = (e: LExpr): boolean => {
-  if (e.kind === 'read') return true;
-  let found = false;
-  mapChildren(e, (c) => {
-    found ||= reads(c);
-    return c;
-  });
-  return found;
-};
 
 const plainFloat: Partial<Record<UnaryOp, string>> = {
   neg: 'neg',
@@ -60,7 +50,7 @@ export abstract class WasmScalar {
       case 'select':
         return this.#select(e.cond, e.a, e.b, typeOf(e.type));
       case 'cast':
-        return this.#cast(e.x, e.type, e.saturate);
+        return castText(this, this.expr(e.x), e.x.type, e.type, e.saturate);
       case 'bitcast':
         return this.#bitcast(e.x, e.type as DType);
     }
@@ -188,14 +178,14 @@ export abstract class WasmScalar {
 
   #select(cond: LExpr, a: LExpr, b: LExpr, type: string): string {
     const [c, x, y] = [this.expr(cond), this.expr(a), this.expr(b)];
-    return reads(a) || reads(b) ? `(if (result ${type}) ${c} (then ${x}) (else ${y}))` : op('select', x, y, c);
+    return readsMemory(a) || readsMemory(b) ? `(if (result ${type}) ${c} (then ${x}) (else ${y}))` : op('select', x, y, c);
   }
 
   #binary(e: Extract<LExpr, { kind: 'binary' }>): string {
     const [a, b] = [this.expr(e.a), this.expr(e.b)];
     const t = e.a.type;
-    if (e.op === 'and') return reads(e.b) ? `(if (result i32) ${a} (then ${b}) (else ${i32(0)}))` : op('i32.and', a, b);
-    if (e.op === 'or') return reads(e.b) ? `(if (result i32) ${a} (then ${i32(1)}) (else ${b}))` : op('i32.or', a, b);
+    if (e.op === 'and') return readsMemory(e.b) ? `(if (result i32) ${a} (then ${b}) (else ${i32(0)}))` : op('i32.and', a, b);
+    if (e.op === 'or') return readsMemory(e.b) ? `(if (result i32) ${a} (then ${i32(1)}) (else ${b}))` : op('i32.or', a, b);
     if (e.op === 'xor') return op('i32.xor', a, b);
     const type = typeOf(t);
     const compared = compare[e.op];
@@ -246,54 +236,9 @@ export abstract class WasmScalar {
     }
   }
 
-  #cast(value: LExpr, to: ScalarType, saturate: boolean): string {
-    const x = this.expr(value);
-    const [from, source, target] = [value.type, typeOf(value.type), typeOf(to)];
-    if (to === 'bool') return source === 'i32' ? op('i32.ne', x, i32(0)) : op(`${source}.ne`, x, `(${source}.const 0)`);
-    if (to === 'index') return source === 'i32' ? x : source === 'i64' ? op('i32.wrap_i64', x) : op(`i32.trunc_sat_${source}_s`, x);
-    if (saturate && isCoded(to)) return this.call(`saturate_${to}`, this.#toFloat(x, from, 'float32'));
-    if (isFloat(to)) return this.#toFloat(x, from, to);
-    if (source === 'f32' || source === 'f64') return this.#floatToInteger(source === 'f32' ? op('f64.promote_f32', x) : x, to, saturate);
-    const wide = source === 'i64' ? x : op(`i64.extend_i32_${isUnsigned(from) ? 'u' : 's'}`, x);
-    if (saturate) return this.#saturated(wide, from === 'uint64', to);
-    if (target === 'i64') return wide;
-    return this.narrow(source === 'i64' ? op('i32.wrap_i64', x) : x, to);
-  }
-
-  #toFloat(x: string, from: ScalarType, to: ScalarType): string {
-    const [source, target] = [typeOf(from), typeOf(to)];
-    const sign = isUnsigned(from) ? 'u' : 's';
-    const made =
-      source === target
-        ? x
-        : source === 'f64'
-          ? op('f32.demote_f64', x)
-          : source === 'f32'
-            ? op('f64.promote_f32', x)
-            : op(`${target}.convert_${source}_${sign}`, x);
-    return isCoded(to) ? this.rounded(made, to) : made;
-  }
-
   /** The value of a narrow float type nearest to a float32. */
   rounded(x: string, t: DType): string {
     return this.decode(this.encode(x, t), t);
-  }
-
-  #floatToInteger(x: string, to: ScalarType, saturate: boolean): string {
-    if (!saturate) return typeOf(to) === 'i64' ? this.call('to_i64', x) : this.narrow(op('i32.wrap_i64', this.call('to_i64', x)), to);
-    if (to === 'uint64') return op('i64.trunc_sat_f64_u', x);
-    return this.#saturated(op('i64.trunc_sat_f64_s', x), false, to);
-  }
-
-  /** A 64-bit integer cut off at a type's ends. */
-  #saturated(x: string, unsigned: boolean, to: ScalarType): string {
-    const [lo, hi] = integerRange(to as DType);
-    const limited = unsigned
-      ? this.call('min_u64', x, `(i64.const ${BigInt.asIntN(64, hi)})`)
-      : to === 'uint64'
-        ? this.call('max_s64', x, '(i64.const 0)')
-        : this.call('clamp64', x, `(i64.const ${lo})`, `(i64.const ${hi})`);
-    return typeOf(to) === 'i64' ? limited : op('i32.wrap_i64', limited);
   }
 
   #bitcast(x: LExpr, to: DType): string {

@@ -5,7 +5,7 @@
  */
 import { dtypeInfo } from '../../core/dtype.ts';
 import type { ScalarType } from '../expr.ts';
-import type { LExpr } from '../loops.ts';
+import { readsMemory, type LExpr } from '../loops.ts';
 import { constantOf, type For, type Sched } from './ir.ts';
 import { coefficientOf, mentions } from './linear.ts';
 
@@ -115,7 +115,7 @@ class Judge {
         return this.#expr(e.x, weight);
       case 'select': {
         // What a varying guard protects cannot be read for all lanes at once.
-        if (mentions(e.cond, this.#varying) && (hasRead(e.a) || hasRead(e.b))) {
+        if (mentions(e.cond, this.#varying) && (readsMemory(e.a) || readsMemory(e.b))) {
           this.tally.bad += 2 * weight;
           return;
         }
@@ -164,24 +164,6 @@ class Judge {
     });
   }
 }
-
-const hasRead = (e: LExpr): boolean => {
-  switch (e.kind) {
-    case 'const':
-    case 'local':
-      return false;
-    case 'read':
-      return true;
-    case 'unary':
-    case 'cast':
-    case 'bitcast':
-      return hasRead(e.x);
-    case 'binary':
-      return hasRead(e.a) || hasRead(e.b);
-    case 'select':
-      return hasRead(e.cond) || hasRead(e.a) || hasRead(e.b);
-  }
-};
 
 const extentOf = (s: For): number => {
   const [from, to] = [constantOf(s.from), constantOf(s.to)];

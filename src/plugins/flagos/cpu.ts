@@ -2,7 +2,8 @@
 import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
-import { renderC, storageType } from '../../compiler/render/c.ts';
+import { renderC } from '../../compiler/render/c.ts';
+import { storageType } from '../../compiler/render/c-types.ts';
 import type { RawC } from '../../ops/raw/kernel.ts';
 import type { OpSet } from '../../ops/registry.ts';
 import { supported, type ChipSession, type Prepared, type PrepareWatch, type Region, type Support, type Variant } from '../contract.ts';

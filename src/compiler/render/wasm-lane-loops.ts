@@ -1,0 +1,131 @@
+/** Loops in lanes of vectors: parallel loops over neighbours, and reductions over neighbours. */
+import type { LExpr, Local } from '../loops.ts';
+import { constantOf, type For, type Sched } from '../schedule/ir.ts';
+import { mentions } from '../schedule/linear.ts';
+import { LANES } from './wasm-lane-memory.ts';
+import { bitLanes, floatLanes } from './wasm-math.ts';
+import type { StageCode } from './wasm-stage-code.ts';
+import { get, op, set, typeOf } from './wasm-types.ts';
+import { WasmVector } from './wasm-vector.ts';
+
+/** Vectors that are worked on together in a loop with sums inside, so that these do not wait for each other. */
+const GROUPS = 4;
+
+const hasLoop = (stmts: readonly Sched[]): boolean =>
+  stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
+
+/** Vectors of neighbouring iterations of one loop, worked on together. */
+class Groups {
+  readonly #code: StageCode;
+  readonly #scalars: (body: readonly Sched[]) => void;
+  /** Locals of each vector by the names they have in the loop. */
+  readonly #vectors: readonly Map<string, string>[];
+  readonly #varying: Set<string>;
+  readonly #groups: readonly WasmVector[];
+
+  constructor(code: StageCode, v: Local, count: number, scalars: (body: readonly Sched[]) => void) {
+    this.#code = code;
+    this.#scalars = scalars;
+    this.#varying = new Set([v.name]);
+    this.#vectors = Array.from({ length: count }, () => new Map<string, string>());
+    this.#groups = this.#vectors.map((map, g) => new WasmVector(code, v, g * LANES, map, this.#varying));
+  }
+
+  /** Each group's vector of an expression's values. */
+  expr(e: LExpr): string[] {
+    return this.#groups.map((g) => g.expr(e));
+  }
+
+  block(stmts: readonly Sched[]): void {
+    for (const s of stmts) this.#stmt(s);
+  }
+
+  #stmt(s: Sched): void {
+    switch (s.kind) {
+      case 'let':
+      case 'var': {
+        if (s.kind === 'let' && !mentions(s.value, this.#varying)) return this.#scalars([s]);
+        const values = s.value && this.expr(s.value);
+        this.#varying.add(s.local.name);
+        this.#vectors.forEach((map, g) => {
+          const name = this.#code.declare('v128');
+          map.set(s.local.name, name);
+          if (values) this.#code.push(set(name, values[g]!));
+        });
+        return;
+      }
+      case 'set': {
+        const values = this.expr(s.value);
+        return this.#vectors.forEach((map, g) => this.#code.push(set(map.get(s.local.name)!, values[g]!)));
+      }
+      case 'store':
+        return this.#groups.forEach((g) => g.store(s.buffer, s.at, s.value));
+      case 'for':
+        return this.#code.loop(s.v, s.from, s.to, () => this.block(s.body));
+      case 'if':
+        return this.#code.if(s, (body) => this.block(body));
+      case 'tile':
+        return this.#scalars([s]);
+    }
+  }
+}
+
+/**
+ * A parallel loop in lanes: whole groups of vectors, then single vectors, then single values.
+ * @param scalars writes statements one value at a time.
+ */
+export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sched[]) => void): void => {
+  const [from, to] = [constantOf(s.from), constantOf(s.to)];
+  const count = from === undefined || to === undefined ? undefined : to - from;
+  const together = (groups: number): void => new Groups(code, s.v, groups, scalars).block(s.body);
+  const name = code.scalar.nameOf(s.v);
+  code.set(s.v, s.from);
+  // A few vectors, and nothing left over: no loop at all.
+  if (count !== undefined && count % LANES === 0 && count <= GROUPS * LANES) return together(count / LANES);
+  const end = code.bound(s.to);
+  const widths = hasLoop(s.body) && (count === undefined || count >= GROUPS * LANES) ? [GROUPS, 1] : [1];
+  widths.forEach((groups, i) =>
+    code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(groups)),
+  );
+  if (count === undefined || count % LANES !== 0) code.from(name, end, 1, false, () => scalars(s.body));
+};
+
+/** A sum (or extreme) over neighbours: vectors of partial results, put together at the end. */
+export const writeReduction = (code: StageCode, s: For, scalars: (body: readonly Sched[]) => void): void => {
+  const last = s.body.at(-1)!;
+  if (last.kind !== 'set' || last.value.kind !== 'binary') return code.loop(s.v, s.from, s.to, () => scalars(s.body));
+  const { local, value } = last;
+  const isFloat = typeOf(local.type) === 'f32';
+  const type = isFloat ? 'f32x4' : 'i32x4';
+  const combine = (a: string, b: string): string => op(`${type}.${value.op}${!isFloat && value.op !== 'add' ? '_s' : ''}`, a, b);
+  const start = value.op === 'add' ? 0 : value.op === 'max' ? (isFloat ? -Infinity : -(2 ** 31)) : isFloat ? Infinity : 2 ** 31 - 1;
+  const parts = Array.from({ length: GROUPS }, () => code.declare('v128'));
+  for (const part of parts) code.push(set(part, get(code.lanes(isFloat ? floatLanes(start) : bitLanes(start)))));
+  const name = code.scalar.nameOf(s.v);
+  code.set(s.v, s.from);
+  const end = code.bound(s.to);
+  const step = (width: number) => (): void => {
+    const groups = new Groups(code, s.v, width, scalars);
+    groups.block(s.body.slice(0, -1));
+    groups.expr(value.b).forEach((term, i) => code.push(set(parts[i]!, combine(get(parts[i]!), term))));
+  };
+  code.from(name, end, GROUPS * LANES, code.isFull(s.from, s.to, GROUPS * LANES), step(GROUPS));
+  code.from(name, end, LANES, false, step(1));
+  const [first, ...rest] = parts;
+  code.push(
+    set(
+      first!,
+      rest.reduce((sum, part) => combine(sum, get(part)), get(first!)),
+    ),
+  );
+  const scalarOp = (a: string, b: string): string =>
+    isFloat ? op(`f32.${value.op}`, a, b) : value.op === 'add' ? op('i32.add', a, b) : code.scalar.call(`${value.op}_s32`, a, b);
+  const total = code.scalar.nameOf(local);
+  code.push(
+    set(
+      total,
+      [0, 1, 2, 3].reduce((sum, l) => scalarOp(sum, op(`${type}.extract_lane ${l}`, get(first!))), get(total)),
+    ),
+  );
+  code.from(name, end, 1, false, () => scalars(s.body));
+};
