@@ -3,7 +3,8 @@
  * patterns are looked for where elements are out of bounds; those about what no bound sees, always.
  */
 import { dtypeInfo } from '../core/dtype.ts';
-import { Tensor, type Value } from '../core/tensor.ts';
+import { hashOf } from '../core/hash.ts';
+import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
 import type { Bounds, Score } from '../accuracy/index.ts';
 import { numbersIn, precisionOf, spacingAt } from '../accuracy/precision.ts';
 
@@ -175,9 +176,14 @@ export const alarmsOf = ({ actual, bounds, score, inputs, last, ops }: AlarmPart
   return found;
 };
 
-/** A digest that tells whether an input was written to. */
+const textHash = (text: string): number => Number.parseInt(hashOf(text).slice(8), 16);
+
+/** A digest of a value's bits: whether an input was written to, whether two runs gave the same. 0 for nothing. */
 export const digestOf = (v: Value | undefined): number => {
-  if (!(v instanceof Tensor) || Array.isArray(v.data)) return 0;
+  if (v instanceof Sequence) return textHash(v.items.map(digestOf).join());
+  if (v instanceof MapValue) return textHash([...v.entries].map(([k, x]) => `${k} ${digestOf(x)}`).join());
+  if (!(v instanceof Tensor)) return 0;
+  if (Array.isArray(v.data)) return textHash(JSON.stringify(v.data));
   const bytes = new Uint8Array(v.data.buffer, v.data.byteOffset, v.data.byteLength);
   const words =
     v.data.byteOffset % 4 === 0 && bytes.length % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) : bytes;

@@ -10,18 +10,16 @@
  * Golden values are kept as long as a region still reads them, so memory stays near the model's own.
  */
 import { score, metrics, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
-import { concreteShape, opName } from '../core/graph.ts';
+import { opName } from '../core/graph.ts';
 import { asError, FlagosError } from '../core/errors.ts';
-import type { Numerics } from '../core/numerics.ts';
-import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
+import { Tensor, type Value } from '../core/tensor.ts';
 import type { StepObserver } from '../dispatch/execute.ts';
 import type { PlannedRegion } from '../dispatch/planner.ts';
 import type { PreparedPlan, Step } from '../dispatch/prepare.ts';
-import { isDeterministic } from '../ops/bind.ts';
-import { defaultVariant, type DeviceTensor, type RunValue } from '../plugins/contract.ts';
 import { alarmsOf, digestOf, type Alarm } from './alarms.ts';
 import type { Gate } from './gates.ts';
 import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './oracle.ts';
+import { copyOf, isRandom, isValue, numericsOf, onHost, runAgain } from './step.ts';
 import { pictureOf, type Picture } from './picture.ts';
 import { spreadOf, type Spread } from './spread.ts';
 import type { Witness } from './witness.ts';
@@ -103,24 +101,6 @@ const OFF = 1e-3;
 /** Growth of the relative error that makes a region an amplifier. */
 const AMPLIFIES = 4;
 
-const isValue = (v: RunValue): v is Value => v === null || v instanceof Tensor || v instanceof Sequence || v instanceof MapValue;
-const isDevice = (v: RunValue): v is DeviceTensor => typeof v === 'object' && v !== null && 'space' in v;
-const copyOf = (v: Value): Value => (v instanceof Tensor ? v.clone() : v);
-
-const numericsOf = ({ chip, variant, region }: PlannedRegion): Numerics =>
-  (chip!.session.variants?.(region) ?? [defaultVariant]).find((v) => v.name === variant)?.numerics ?? defaultVariant.numerics;
-
-const isRandom = ({ nodes }: PlannedRegion): boolean =>
-  nodes.some(
-    ({ bound, args }) =>
-      bound !== undefined &&
-      !isDeterministic(
-        bound,
-        args.map((a) => a.type),
-        args.map((a) => a.value),
-      ),
-  );
-
 /** Which region of a plan reads a value last; what the plan hands out or its tail reads is kept. */
 const lastReaders = (plan: PreparedPlan): Map<string, PlannedRegion> => {
   const last = new Map<string, PlannedRegion>();
@@ -171,10 +151,8 @@ export class Attribution implements StepObserver {
       chip: chip!.id,
       reads: region.inputs.map((i) => i.name),
     };
-    const host = async (v: RunValue): Promise<Value | undefined> =>
-      isValue(v) ? v : isDevice(v) && memory ? memory.download(v) : undefined;
-    const inputs = await Promise.all(step.inputs.map(host));
-    const outputs = await Promise.all(step.outputs.map(host));
+    const inputs = await Promise.all(step.inputs.map((v) => onHost(v, memory)));
+    const outputs = await Promise.all(step.outputs.map((v) => onHost(v, memory)));
     const alarms: Alarm[] = [];
     step.inputs.forEach((v, i) => {
       if (isValue(v) && digestOf(v) !== this.#digests[i])
@@ -244,7 +222,7 @@ export class Attribution implements StepObserver {
       known && (mode === 'isolated' || mode === 'all') && !planned.chip!.session.memory
         ? same
           ? outputs
-          : await this.#again(step, planned, right as Value[])
+          : await runAgain(step, planned.region, right as Value[])
         : undefined;
     const made = region.outputs.map((o, i): OutputDiff => {
       const actual = outputs[i]!;
@@ -321,21 +299,11 @@ export class Attribution implements StepObserver {
     for (const { name } of planned.region.inputs) if (last.get(name) === planned) this.golden.delete(name);
   }
 
-  /** The chip's kernel once more, on other inputs, into other tensors. */
-  async #again(step: Step, { region }: PlannedRegion, inputs: readonly Value[]): Promise<Value[]> {
-    const places: RunValue[] = region.outputs.map(({ type }) => {
-      const shape = concreteShape(type);
-      return type?.kind === 'tensor' && shape ? Tensor.zeros(type.dtype, shape) : undefined;
-    });
-    await step.prepared.run(inputs, places);
-    return places as Value[];
-  }
-
   async #steady(step: Step, planned: PlannedRegion, first: readonly Value[], repeats: number): Promise<boolean> {
     if (planned.chip!.session.memory) return true;
     const digests = first.map(digestOf);
     for (let r = 1; r < repeats; r++) {
-      const made = await this.#again(step, planned, step.inputs as Value[]);
+      const made = await runAgain(step, planned.region, step.inputs as Value[]);
       if (made.some((v, i) => digestOf(v) !== digests[i])) return false;
     }
     return true;

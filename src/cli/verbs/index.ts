@@ -7,6 +7,7 @@ import { diff } from './diff.ts';
 import { diffBisect, diffBisectWorker } from './diff-bisect.ts';
 import { diffCapture } from './diff-capture.ts';
 import { diffChips } from './diff-chips.ts';
+import { diffNoise } from './diff-noise.ts';
 import { diffRepro } from './diff-repro.ts';
 import { diffSelftest } from './diff-selftest.ts';
 import { doctor } from './doctor.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   diffCapture,
   diffBisect,
   diffRepro,
+  diffNoise,
   diffChips,
   diffSelftest,
   conformance,

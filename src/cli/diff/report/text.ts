@@ -4,7 +4,7 @@ import { compared, etaOf, levelOf, type DiffReport } from '../../../diff/report.
 import { count, short, table } from '../../format.ts';
 import type { Io } from '../../io.ts';
 
-const small = (n: number): string => (n === 0 ? '0' : Number.isFinite(n) ? n.toExponential(2) : String(n));
+export const small = (n: number): string => (n === 0 ? '0' : Number.isFinite(n) ? n.toExponential(2) : String(n));
 /** Nine digits tell any two float32 apart. */
 const exact = (v: unknown): string => (typeof v === 'number' && Number.isFinite(v) ? String(Number(v.toPrecision(9))) : short(v));
 
