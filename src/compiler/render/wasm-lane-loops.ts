@@ -33,7 +33,11 @@ class Groups {
 
   /** Each group's vector of an expression's values. */
   expr(e: LExpr): string[] {
-    return this.#groups.map((g) => g.expr(e));
+    return this.#together(() => this.#groups.map((g) => g.expr(e)));
+  }
+
+  #together<T>(write: () => T): T {
+    return this.#groups.length > 1 ? this.#code.splats.together(write) : write();
   }
 
   block(stmts: readonly Sched[]): void {
@@ -59,7 +63,7 @@ class Groups {
         return this.#vectors.forEach((map, g) => this.#code.push(set(map.get(s.local.name)!, values[g]!)));
       }
       case 'store':
-        return this.#groups.forEach((g) => g.store(s.buffer, s.at, s.value));
+        return this.#together(() => this.#groups.forEach((g) => g.store(s.buffer, s.at, s.value)));
       case 'for':
         return this.#code.loop(s.v, s.from, s.to, () => this.block(s.body));
       case 'if':
@@ -84,8 +88,10 @@ export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sch
   if (count !== undefined && count % LANES === 0 && count <= GROUPS * LANES) return together(count / LANES);
   const end = code.bound(s.to);
   const widths = hasLoop(s.body) && (count === undefined || count >= GROUPS * LANES) ? [GROUPS, 1] : [1];
-  widths.forEach((groups, i) =>
-    code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(groups)),
+  code.splats.loop(s, () =>
+    widths.forEach((groups, i) =>
+      code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(groups)),
+    ),
   );
   if (count === undefined || count % LANES !== 0) code.from(name, end, 1, false, () => scalars(s.body));
 };
@@ -109,8 +115,10 @@ export const writeReduction = (code: StageCode, s: For, scalars: (body: readonly
     groups.block(s.body.slice(0, -1));
     groups.expr(value.b).forEach((term, i) => code.push(set(parts[i]!, combine(get(parts[i]!), term))));
   };
-  code.from(name, end, GROUPS * LANES, code.isFull(s.from, s.to, GROUPS * LANES), step(GROUPS));
-  code.from(name, end, LANES, false, step(1));
+  code.splats.loop(s, () => {
+    code.from(name, end, GROUPS * LANES, code.isFull(s.from, s.to, GROUPS * LANES), step(GROUPS));
+    code.from(name, end, LANES, false, step(1));
+  });
   const [first, ...rest] = parts;
   code.push(
     set(

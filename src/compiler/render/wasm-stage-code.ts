@@ -2,6 +2,7 @@
 import type { Buffer, LExpr, Local } from '../loops.ts';
 import { constantOf, type Sched } from '../schedule/ir.ts';
 import { WasmScalar } from './wasm-scalar.ts';
+import { Splats } from './wasm-splats.ts';
 import { get, i32, op, set, typeOf } from './wasm-types.ts';
 import type { VectorHost } from './wasm-vector.ts';
 
@@ -71,6 +72,7 @@ export class StageCode implements VectorHost {
   readonly lines: string[] = [];
   /** Vectors of constants, and the locals they are kept in. */
   readonly constants = new Map<string, string>();
+  readonly splats = new Splats(this);
   #serial = 0;
 
   /** @param around counters of the loops around the stage. */
@@ -103,11 +105,15 @@ export class StageCode implements VectorHost {
   }
 
   if(s: Extract<Sched, { kind: 'if' }>, block: (body: readonly Sched[]) => void): void {
-    this.push(`(if ${this.scalar.expr(s.cond)} (then`);
-    block(s.then);
-    if (s.otherwise.length) {
+    this.branch(s.cond, () => block(s.then), s.otherwise.length ? () => block(s.otherwise) : undefined);
+  }
+
+  branch(cond: LExpr, then: () => void, otherwise?: () => void): void {
+    this.push(`(if ${this.scalar.expr(cond)} (then`);
+    this.splats.within(then);
+    if (otherwise) {
       this.push(') (else');
-      block(s.otherwise);
+      this.splats.within(otherwise);
     }
     this.push('))');
   }

@@ -11,17 +11,20 @@ import { coefficientOf, mentions, without } from '../schedule/linear.ts';
 import { canStoreLanes, LANES, loadLanes, storeLanes, type LaneAccess } from './wasm-lane-memory.ts';
 import { binaryLanes, castLanes, fitsLane, laneType, unaryLanes, type Side } from './wasm-lanes.ts';
 import { bitLanes, floatLanes, type VectorCode } from './wasm-math.ts';
+import type { Splats } from './wasm-splats.ts';
 import type { WasmScalar } from './wasm-scalar.ts';
 import { elementBytes, get, holdsCodes, isFloat, op } from './wasm-types.ts';
 
 /** Where vector code is written: a stage. */
 export interface VectorHost {
   readonly scalar: WasmScalar;
+  readonly splats: Splats;
   push(line: string): void;
   /** A new local of a type. */
   declare(type: 'v128' | 'i32'): string;
   /** A constant kept in a local for the whole function. */
   lanes(text: string): string;
+  branch(cond: LExpr, then: () => void, otherwise: () => void): void;
   /** Gives a local that stands for one lane its text. */
   alias(local: Local, text: string): void;
 }
@@ -91,10 +94,10 @@ export class WasmVector {
     }
     if (e.kind === 'read' && !holdsCodes(e.buffer) && elementBytes(e.buffer) === 4) {
       const { base, offset } = this.#host.scalar.address(e.buffer, e.at);
-      return `(v128.load32_splat${offset} ${base})`;
+      return this.#host.splats.of(e, `(v128.load32_splat${offset} ${base})`);
     }
     const value = this.#host.scalar.expr(e);
-    return op(`${laneType(e.type)}.splat`, e.type === 'bool' ? op('i32.sub', '(i32.const 0)', value) : value);
+    return this.#host.splats.of(e, op(`${laneType(e.type)}.splat`, e.type === 'bool' ? op('i32.sub', '(i32.const 0)', value) : value));
   }
 
   /** coefficient · v + rest in each lane. */
@@ -165,11 +168,8 @@ export class WasmVector {
       // A guard that is the same for all lanes is a branch.
       if (!fitsLane(e.type) || this.varies(e.cond)) return undefined;
       const name = this.#host.declare('v128');
-      this.#host.push(`(if ${this.#host.scalar.expr(e.cond)} (then`);
-      this.#host.push(`(local.set ${name} ${this.expr(e.a)})`);
-      this.#host.push(') (else');
-      this.#host.push(`(local.set ${name} ${this.expr(e.b)})`);
-      this.#host.push('))');
+      const choose = (side: LExpr) => (): void => this.#host.push(`(local.set ${name} ${this.expr(side)})`);
+      this.#host.branch(e.cond, choose(e.a), choose(e.b));
       return get(name);
     }
     return op('v128.bitselect', this.expr(e.a), this.expr(e.b), this.expr(e.cond));

@@ -96,7 +96,8 @@ const prepared = (
       check?.(given);
       for (let i = 0; i < from.length; i++) if (from[i]! >= 0) read[i] = (given[from[i]!] as Tensor).data as NumericData;
       for (let i = 0; i < made.length; i++) {
-        const place = (outputs[i] ??= Tensor.zeros(made[i]!.dtype, made[i]!.dims)) as Tensor;
+        // Programs write every element.
+        const place = (outputs[i] ??= Tensor.uncleared(made[i]!.dtype, made[i]!.dims)) as Tensor;
         written[i] = place.data as NumericData;
       }
       compiled.run(read, written);

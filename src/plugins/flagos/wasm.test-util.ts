@@ -14,7 +14,7 @@ import { wasmImports } from './wasm-runtime.ts';
 
 /** Runs a program; `layout` as a session would choose it. */
 export const runWasm = async (
-  { inputs, data, outputs }: RandomProgram,
+  { inputs, data, outputs }: Pick<RandomProgram, 'inputs' | 'data' | 'outputs'>,
   layout?: (outputs: readonly TensorExpr[]) => Layout,
 ): Promise<{ readonly text: string; readonly results: NumericData[] }> => {
   const [api, found] = [findWasm(), findAssembler()];
