@@ -18,6 +18,7 @@ import { findPackage } from '../src/host/package-json.ts';
 import { readTfjs } from '../src/host/tfjs-files.ts';
 import { measure, type Contender } from './lib/measure.ts';
 import { option } from './lib/option.ts';
+import { untilQuiet } from './lib/quiet.ts';
 import { report, type Row } from './lib/report.ts';
 import { stepRows } from './lib/tfjs-training.ts';
 
@@ -99,7 +100,7 @@ for (const name of names) {
     if (error > 1e-3) failed = true;
     rows.push({ what: `${name}: difference of ${c.name} from tfjs cpu`, value: error, unit: '', budget: { sense: '≤', value: 1e-3 } });
   }
-  const timings = await measure(contenders, { rounds, sliceMs: 40, warmupMs: 300, budgetMs: 60_000 });
+  const timings = await measure(contenders, { rounds, sliceMs: 40, warmupMs: 300, budgetMs: 60_000, settle: untilQuiet });
   const of = (label: string): number => timings.find((t) => t.name === label)!.medianUs / 1e3;
   for (const t of timings) rows.push({ what: `${name}: ${t.name}`, value: t.medianUs / 1e3, unit: 'ms', details: { ...t } });
   speedups.push({ whole: of('tfjs wasm') / of('flagos whole'), eager: of('tfjs wasm') / of('flagos eager') });

@@ -81,11 +81,15 @@ export const assignmentProblem = (
     cuts,
   };
   const known = regionUs ? calibrated(problem, regionUs) : problem;
-  return { ...known, boundaryUs: Math.max(LEAST_GAIN_US, LEAST_GAIN * smallest(known)) };
+  const measured = known !== problem || fields.some((field) => field.some((v) => v.measured));
+  const least = measured ? LEAST_GAIN : LEAST_GAIN_GUESSED;
+  return { ...known, boundaryUs: Math.max(LEAST_GAIN_US, least * smallest(known)) };
 };
 
 /** What a boundary between regions has to gain, as a part of what the graph takes, and in microseconds. */
 const LEAST_GAIN = 0.002;
+/** The same where all is by declared priors: these say who is faster, not by how little, and two libraries' threads get in each other's way. */
+const LEAST_GAIN_GUESSED = 0.05;
 const LEAST_GAIN_US = 0.2;
 
 /** Microseconds of the graph where each node is where it is fastest: no plan takes less by much. */

@@ -59,9 +59,9 @@ export const workOf = (bound: BoundNode | undefined, args: readonly Arg[], outpu
   return { flops, bytes };
 };
 
-/** Microseconds a region of this much work takes by declared speeds, its start not counted. */
-export const workUs = (work: Work, prior: CostPrior): number =>
-  Math.max(work.flops / (prior.gflops * 1e3), work.bytes / (prior.gbps * 1e3));
+/** Microseconds a node of this much work takes by declared speeds, the start of its region not counted. */
+export const workUs = (work: Work, { gflops, gbps, nodeUs = 0 }: CostPrior): number =>
+  nodeUs + Math.max(work.flops / (gflops * 1e3), work.bytes / (gbps * 1e3));
 
 /** Bytes of one element, for limits. */
 export const elementBytes = (type: ValueType): number => (type.kind === 'tensor' ? dtypeInfo(type.dtype).bytes : 0);

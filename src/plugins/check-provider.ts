@@ -97,9 +97,10 @@ const sessionFault = (value: unknown): string | undefined => {
     const rate = field(field(value, 'prior'), name);
     if (typeof rate !== 'number' || !(rate >= least) || rate === Infinity) return `has no ${name} in its prior`;
   }
-  const prepareUs = field(field(value, 'prior'), 'prepareUs');
-  if (prepareUs !== undefined && !(typeof prepareUs === 'number' && prepareUs >= 0 && prepareUs < Infinity))
-    return 'has a prior whose prepareUs is no time';
+  for (const name of ['prepareUs', 'nodeUs']) {
+    const us = field(field(value, 'prior'), name);
+    if (us !== undefined && !(typeof us === 'number' && us >= 0 && us < Infinity)) return `has a prior whose ${name} is no time`;
+  }
   const instant = field(value, 'instant');
   if (instant !== undefined && typeof instant !== 'boolean') return 'says neither true nor false to instant';
   const memory = field(value, 'memory');

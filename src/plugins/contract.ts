@@ -116,6 +116,8 @@ export interface CostPrior {
   readonly gflops: number;
   /** Rate of moving operands, 10⁹ bytes a second. */
   readonly gbps: number;
+  /** Microseconds that every node of a region adds, whatever it does: an interpreter's way from one to the next. Default 0, as in compiled regions. */
+  readonly nodeUs?: number;
   /** Microseconds to make one kernel ready, once: a single call runs elsewhere meanwhile, unless that would take longer. */
   readonly prepareUs?: number;
 }

@@ -48,7 +48,7 @@ class OnnxruntimeSession implements ChipSession {
     this.#binding = binding;
     this.#threads = threads;
     this.#known = known;
-    this.prior = { overheadUs: 6, gflops: 100 * threads, gbps: 12 };
+    this.prior = { overheadUs: 6, nodeUs: 1, gflops: 100 * threads, gbps: 12 };
   }
 
   supports(region: Region): Support {
@@ -79,6 +79,8 @@ class OnnxruntimeSession implements ChipSession {
       intraOpNumThreads: this.#threads,
       // What goes wrong is thrown; nothing is printed beside that.
       logSeverityLevel: 4,
+      // Its threads wait busily for more work within a run, not for some 30 ms after it: other providers' threads need the cores.
+      extra: { session: { force_spinning_stop: '1' } },
       ...(externalData.length ? { externalData } : {}),
     };
     try {

@@ -43,7 +43,7 @@ export class XnnpackSession implements ChipSession {
   readonly regions = 'connected';
   readonly dynamicShapes = false;
   /** Measured on an AVX-512 machine: Relu of 16 numbers 0.4 µs, matrix products and convolutions 22 GF to 34 GF, adding 6 GB/s, Exp 1.5 GB/s; copies into its memory and back included. */
-  readonly prior = { overheadUs: 1, gflops: 28, gbps: 4 };
+  readonly prior = { overheadUs: 1, nodeUs: 0.4, gflops: 28, gbps: 4 };
   readonly #library: Library;
 
   constructor(library: Library) {
