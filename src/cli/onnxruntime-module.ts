@@ -1,9 +1,7 @@
 /** onnxruntime-node as the project one stands in has it, else as this package does. */
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { FlagosError } from '../core/errors.ts';
 import type { OrtModule, OrtTensor } from '../frameworks/onnxruntime/ort-types.ts';
+import { findModule, importModule } from '../host/installed-module.ts';
 
 export interface OrtSession {
   readonly inputNames: readonly string[];
@@ -19,24 +17,14 @@ const isOrt = (m: unknown): m is OrtApi =>
   typeof m === 'object' && m !== null && 'InferenceSession' in m && 'Tensor' in m && 'registerBackend' in m;
 
 /** Path of its main module; undefined if it is installed nowhere near. */
-export const findOnnxruntime = (cwd: string): string | undefined => {
-  for (const base of [pathToFileURL(join(cwd, 'index.js')).href, import.meta.url]) {
-    try {
-      return createRequire(base).resolve('onnxruntime-node');
-    } catch {
-      // Not installed here: the next place may have it.
-    }
-  }
-  return undefined;
-};
+export const findOnnxruntime = (cwd: string): string | undefined => findModule('onnxruntime-node', cwd);
 
 /** @throws FLAGOS_E_FILE if it is not installed. */
 export const importOnnxruntime = async (cwd: string): Promise<OrtApi> => {
   const path = findOnnxruntime(cwd);
   if (path === undefined)
     throw new FlagosError('FLAGOS_E_FILE', 'onnxruntime-node is not installed here', { hint: 'npm install onnxruntime-node' });
-  const module: unknown = await import(pathToFileURL(path).href);
-  const found = typeof module === 'object' && module !== null && 'default' in module ? module.default : module;
+  const found = await importModule(path);
   if (isOrt(found)) return found;
   throw new FlagosError('FLAGOS_E_FILE', `${path} is not onnxruntime as this version knows it`);
 };

@@ -24,6 +24,11 @@ const bodies = new Set([
   'LRN',
   'MaxPool',
   'AveragePool',
+  'tfjs.Conv',
+  'tfjs.DepthwiseConv',
+  'tfjs.MaxPool',
+  'tfjs.AvgPool',
+  'tfjs.LRN',
 ]);
 
 /** A session that refuses some regions and is the same otherwise. */

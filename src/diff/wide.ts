@@ -8,7 +8,7 @@ import { declaredArithmetic, type DeclaredArithmetic } from '../accuracy/arithme
 import { levelRules, type Bounds, type ModelLevel } from '../accuracy/index.ts';
 import { precisionOf, roundedTensor } from '../accuracy/precision.ts';
 import { isFloat, type DType } from '../core/dtype.ts';
-import { concreteShape, tensorType, type Node, type ValueType } from '../core/graph.ts';
+import { concreteShape, opName, tensorType, type Node, type ValueType } from '../core/graph.ts';
 import type { Numerics } from '../core/numerics.ts';
 import { sizeOf, Tensor, type Value } from '../core/tensor.ts';
 import type { ChipSession, Prepared, Region, RegionValue } from '../plugins/contract.ts';
@@ -25,9 +25,13 @@ const termsOf = (node: Node, region: Region): number => {
   const x = shapeOf(region, node.inputs[0] ?? '');
   const w = shapeOf(region, node.inputs[1] ?? '');
   const kernel = node.attrs['kernel_shape'];
-  switch (node.op) {
+  switch (opName(node.domain, node.op)) {
     case 'Conv':
       return w ? sizeOf(w.slice(1)) : 1;
+    case 'tfjs.Conv':
+      return w ? sizeOf(w.slice(0, -1)) : 1;
+    case 'tfjs.DepthwiseConv':
+      return w ? sizeOf(w.slice(0, -2)) : 1;
     case 'ConvTranspose':
       return w ? sizeOf(w) / w[1]! : 1;
     case 'MatMul':
@@ -35,6 +39,7 @@ const termsOf = (node: Node, region: Region): number => {
     case 'Gemm':
       return x ? Math.max(...x) : 1;
     case 'AveragePool':
+    case 'tfjs.AvgPool':
       return kernel?.type === 'ints' ? kernel.value.reduce<number>((n, d) => n * Number(d), 1) : 1;
     case 'GlobalAveragePool':
       return x ? sizeOf(x.slice(2)) : 1;
@@ -66,12 +71,19 @@ const passes = new Set([
   'Identity',
   'Squeeze',
   'Unsqueeze',
+  'tfjs.Conv',
+  'tfjs.DepthwiseConv',
+  'tfjs.MaxPool',
+  'tfjs.AvgPool',
 ]);
+
+/** Ops worth a compiler, where they are large. */
+const contractions = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'tfjs.Conv', 'tfjs.DepthwiseConv']);
 
 /** Multiplications of a region's sums of products. */
 export const contractionWork = (region: Region): number =>
   region.nodes.reduce((n, node) => {
-    if (!['Conv', 'ConvTranspose', 'MatMul', 'Gemm'].includes(node.op) || node.domain !== '') return n;
+    if (!contractions.has(opName(node.domain, node.op))) return n;
     const y = shapeOf(region, node.outputs[0]!);
     return n + (y ? sizeOf(y) * termsOf(node, region) : 0);
   }, 0);
@@ -106,7 +118,7 @@ export class WideRegion implements Oracle {
 
   /** @returns undefined where an op lets no magnitudes pass, or the chip does not take it in float64. */
   static async prepare(region: Region, session: ChipSession, numerics: Numerics): Promise<WideRegion | undefined> {
-    if (!region.nodes.every((n) => n.domain === '' && passes.has(n.op))) return undefined;
+    if (!region.nodes.every((n) => passes.has(opName(n.domain, n.op)))) return undefined;
     const isOneFloat = (t: ValueType | undefined): boolean => t?.kind === 'tensor' && isFloat(t.dtype) && concreteShape(t) !== undefined;
     if (![...region.inputs, ...region.outputs].every((v) => isOneFloat(v.type))) return undefined;
     const floats = [...region.constants].filter(([, t]) => isFloat(t.dtype));

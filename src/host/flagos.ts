@@ -33,6 +33,10 @@ import { probeToolchain } from './native/toolchain.ts';
 /** The reader is loaded when the first model is: a program that never loads one need not pay for it. */
 const onnxFiles = () => import('./onnx-files.ts');
 
+export interface FileOptions extends LoadOptions {
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+}
+
 export class Flagos {
   constructor(
     readonly runtime: Runtime,
@@ -41,10 +45,18 @@ export class Flagos {
 
   /**
    * Loads a model.
-   * @param source path of an ONNX file, or its bytes.
-   * @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_FORMAT, FLAGOS_E_MODEL_INVALID, FLAGOS_E_MODEL_UNSUPPORTED, FLAGOS_E_EXTERNAL_DATA.
+   * @param source path of an ONNX file or of a model.json of TensorFlow.js (whose own packages must be installed), or
+   *   bytes of an ONNX model.
+   * @param options `shapes`: of inputs by name, for a model of TensorFlow.js, which is made for shapes that are known.
+   * @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_FORMAT, FLAGOS_E_MODEL_INVALID, FLAGOS_E_MODEL_UNSUPPORTED, FLAGOS_E_EXTERNAL_DATA,
+   *   FLAGOS_E_INPUT, FLAGOS_E_UNKNOWN_OP.
    */
-  async load(source: string | Uint8Array, options: LoadOptions = {}): Promise<FlagosModel> {
+  async load(source: string | Uint8Array, { shapes, ...options }: FileOptions = {}): Promise<FlagosModel> {
+    if (typeof source === 'string' && source.endsWith('.json')) {
+      const { readTfjsModel, declaredShapes } = await import('./tfjs-models.ts');
+      const parts = { runtime: this.runtime, cwd: process.cwd(), shapes: declaredShapes(shapes) };
+      return this.runtime.model(await readTfjsModel(source, parts), options);
+    }
     return this.runtime.model((await onnxFiles()).readOnnx(source), options);
   }
 

@@ -28,14 +28,24 @@ export interface Inputs {
   readonly notes: readonly string[];
 }
 
+/** What of a model says which inputs it takes. */
+export interface Signature {
+  readonly graph: Pick<Model['graph'], 'inputs' | 'initializers'>;
+}
+
 /** Inputs a caller must give: those without a default. */
-const requiredInputs = ({ graph }: Model): ValueInfo[] => graph.inputs.filter((i) => !graph.initializers.has(i.name));
+const requiredInputs = ({ graph }: Signature): ValueInfo[] => graph.inputs.filter((i) => !graph.initializers.has(i.name));
 
 /**
  * @param states inputs that recurrent state is fed to: they start at zero.
  * @throws FLAGOS_E_INPUT, FLAGOS_E_FILE, FLAGOS_E_USAGE
  */
-export const makeInputs = (model: Model, options: ValuesOf<typeof inputOptions>, cwd: string, states: readonly string[] = []): Inputs => {
+export const makeInputs = (
+  model: Signature,
+  options: ValuesOf<typeof inputOptions>,
+  cwd: string,
+  states: readonly string[] = [],
+): Inputs => {
   const all = model.graph.inputs;
   for (const name of options.input.keys())
     checkName(
@@ -68,10 +78,25 @@ export const makeInputs = (model: Model, options: ValuesOf<typeof inputOptions>,
 
 /** Shapes to plan for, without making values; only what planning needs to know. @throws as {@link makeInputs} */
 export const planShapes = (
-  model: Model,
+  model: Signature,
   options: ValuesOf<typeof shapeOptions>,
 ): { readonly shapes: Readonly<Record<string, readonly number[]>>; readonly notes: readonly string[] } => {
   const resolver = new Shapes(model.graph.inputs, options.shape, options.dim);
   const tensors = requiredInputs(model).filter((i) => i.type?.kind === 'tensor');
   return { shapes: Object.fromEntries(tensors.map((info) => [info.name, resolver.resolve(info)])), notes: resolver.assumed };
+};
+
+/**
+ * Shapes a model is to be made for, where that must be known first. Inputs from files bring their shapes along,
+ * so then they are read.
+ */
+export const givenShapes = (
+  inputs: readonly ValueInfo[],
+  options: ValuesOf<typeof inputOptions>,
+  cwd: string,
+): ReturnType<typeof planShapes> => {
+  const signature: Signature = { graph: { inputs, initializers: new Map() } };
+  if (options.input.size === 0) return planShapes(signature, options);
+  const { sources, notes } = makeInputs(signature, options, cwd);
+  return { shapes: Object.fromEntries(sources.flatMap(({ name, value }) => (value instanceof Tensor ? [[name, value.dims]] : []))), notes };
 };

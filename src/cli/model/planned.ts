@@ -29,7 +29,7 @@ export const planModel = async (
   options: ValuesOf<typeof plannedOptions> & Pick<Common, 'progress'>,
   io: Io,
 ): Promise<Planned> => {
-  const loaded = loadModel(spec, options, io.cwd);
+  const loaded = await loadModel(spec, options, io.cwd, flagos);
   const progress = makeProgress(io, options.progress);
   const model = flagos.runtime.model(loaded.model, { onPrepare: watchPreparing(progress) });
   const notes = [...loaded.notes];

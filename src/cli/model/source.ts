@@ -1,15 +1,18 @@
-/** Where a model comes from: a path, or `npm:<package>/<file>` out of node_modules. */
+/** Where a model comes from: a path, or `npm:<package>/<file>` out of node_modules; in ONNX, or of TensorFlow.js. */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FlagosError } from '../../core/errors.ts';
-import type { Model } from '../../core/graph.ts';
+import type { Model, ValueInfo } from '../../core/graph.ts';
 import { nearest } from '../../core/nearest.ts';
+import type { Flagos } from '../../host/flagos.ts';
 import { readOnnx } from '../../host/onnx-files.ts';
 import { findPackage } from '../../host/package-json.ts';
+import { isTfjsPath, readTfjsModel } from '../../host/tfjs-models.ts';
 import { integer, usageError, type Options, type ValuesOf } from '../args/option.ts';
+import { givenShapes, type inputOptions } from './inputs.ts';
 import { seedWeights } from '../seeded/weights.ts';
 
-export const modelHelp = 'ONNX file, or npm:<package>/<file> from node_modules';
+export const modelHelp = 'ONNX file or model.json of TensorFlow.js, or npm:<package>/<file> from node_modules';
 
 export const modelOptions = {
   'seed-weights': integer('<n>', 'replace weights made by ConstantOfShape with random ones of this seed'),
@@ -66,20 +69,35 @@ export interface LoadedModel {
   readonly notes: readonly string[];
 }
 
-/** Reads the model a command line names. @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_… */
-export const loadModel = (spec: string, options: ValuesOf<typeof modelOptions>, cwd: string): LoadedModel => {
+/**
+ * Reads the model a command line names. A model of TensorFlow.js is made for the shapes the command line gives its inputs.
+ * @throws FLAGOS_E_FILE, FLAGOS_E_MODEL_…, FLAGOS_E_EXTERNAL_DATA, FLAGOS_E_UNKNOWN_OP, and as makeInputs
+ */
+export const loadModel = async (
+  spec: string,
+  options: ValuesOf<typeof modelOptions> & ValuesOf<typeof inputOptions>,
+  cwd: string,
+  { runtime }: Pick<Flagos, 'runtime'>,
+): Promise<LoadedModel> => {
   const path = modelPath(spec, cwd);
   const start = performance.now();
-  const read = readOnnx(path);
+  const notes: string[] = [];
+  const shapes = (inputs: readonly ValueInfo[]): Readonly<Record<string, readonly number[]>> => {
+    const given = givenShapes(inputs, options, cwd);
+    notes.push(...given.notes);
+    return given.shapes;
+  };
+  const read = isTfjsPath(path) ? await readTfjsModel(path, { runtime, cwd, shapes }) : readOnnx(path);
   const loadMs = performance.now() - start;
   const seed = options['seed-weights'];
-  if (seed === undefined) return { model: read, path, loadMs, notes: [] };
+  if (seed === undefined) return { model: read, path, loadMs, notes };
   const { model, seeded } = seedWeights(read, seed);
   return {
     model,
     path,
     loadMs,
     notes: [
+      ...notes,
       seeded.length > 0
         ? `${seeded.length} weights are random, seed ${seed}`
         : 'the model has no weights made by ConstantOfShape; nothing was seeded',

@@ -17,7 +17,7 @@ import { count } from '../format.ts';
 import type { Io } from '../io.ts';
 import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
-import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
+import { loadModel, modelHelp, modelOptions, type LoadedModel } from '../model/source.ts';
 import { makeProgress, withProgress } from '../progress.ts';
 import { runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
 import type { Flagos } from '../../host/flagos.ts';
@@ -43,15 +43,15 @@ type Values = ValuesOf<typeof options> & Common;
 const DEFAULT_TOLERANCE = 1e-5;
 
 /** Makes the tests of a command line. */
-const reroutingOf = (
+const reroutingOf = async (
   flagos: Flagos,
   model: string,
   o: Values,
   io: Io,
-): { rerouting: Rerouting; loaded: ReturnType<typeof loadModel>; feeds: ReturnType<typeof makeInputs>['feeds'] } => {
+): Promise<{ rerouting: Rerouting; loaded: LoadedModel; feeds: ReturnType<typeof makeInputs>['feeds'] }> => {
   if (!o.chip) throw usageError('diff bisect needs --chip: what is under suspicion');
   const golden = goldenToken(o.golden ?? (flagos.runtime.registry.find('onnxruntime') ? 'onnxruntime' : 'reference'), flagos);
-  const loaded = loadModel(model, o, io.cwd);
+  const loaded = await loadModel(model, o, io.cwd, flagos);
   const { feeds } = makeInputs(loaded.model, o, io.cwd);
   const rerouting = new Rerouting({
     flagos,
@@ -89,7 +89,7 @@ export const diffBisect = defineCommand({
   examples: [['flagos diff bisect model.onnx --chip vendor:acme', 'which of its kernels are to blame']],
   run: async ({ args: { model }, options: o, io }) =>
     withRuntime(o, io, async (flagos) => {
-      const { rerouting, loaded, feeds } = reroutingOf(flagos, model, o, io);
+      const { rerouting, loaded, feeds } = await reroutingOf(flagos, model, o, io);
       const out = resolve(io.cwd, o.out ?? 'flagos-cases');
       mkdirSync(out, { recursive: true });
       const memory = memoryOf(join(out, 'bisect.json'));
@@ -186,7 +186,7 @@ export const diffBisectWorker = defineCommand({
   run: async ({ args: { model }, options: o, io }) => {
     if (!process.send) throw usageError('diff-bisect-worker is started by flagos diff bisect only');
     return withRuntime(o, io, async (flagos) => {
-      const { rerouting } = reroutingOf(flagos, model, o, io);
+      const { rerouting } = await reroutingOf(flagos, model, o, io);
       await new Promise<void>((end) => {
         process.on('message', ({ nodes }: Ask) => {
           rerouting.shows(nodes).then(

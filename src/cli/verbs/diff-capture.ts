@@ -43,7 +43,7 @@ export const diffCapture = defineCommand({
     const folder = resolve(io.cwd, o.out ?? 'flagos-calls');
     try {
       return await withRuntime(o, io, async (flagos) => {
-        const loaded = loadModel(args.model, o, io.cwd);
+        const loaded = await loadModel(args.model, o, io.cwd, flagos);
         const { feeds, notes } = makeInputs(loaded.model, o, io.cwd);
         const about = { chips: o.chip ?? [], plugins: pluginWords(o.plugin, io.cwd), from: loaded.path };
         const capture = new Capture({ folder, ops: o.ops, nodes: o.nodes, each: o.each ?? 1, limit: o.limit ?? 1000, about });

@@ -42,7 +42,7 @@ export const diffChips = defineCommand({
   examples: [['flagos diff chips model.onnx --repeat 3', 'every chip of this machine, and which are not steady']],
   run: ({ args, options, io }) =>
     withRuntime(options, io, async (flagos) => {
-      const loaded = loadModel(args.model, options, io.cwd);
+      const loaded = await loadModel(args.model, options, io.cwd, flagos);
       const inputs = makeInputs(loaded.model, options, io.cwd);
       const progress = makeProgress(io, options.progress);
       const columns: Column[] = [];

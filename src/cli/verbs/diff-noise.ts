@@ -88,7 +88,7 @@ export const diffNoise = defineCommand({
     try {
       return await withRuntime(o, io, async ({ runtime }) => {
         const start = performance.now();
-        const loaded = loadModel(args.model, o, io.cwd);
+        const loaded = await loadModel(args.model, o, io.cwd, { runtime });
         const { feeds, notes } = makeInputs(loaded.model, o, io.cwd);
         const progress = makeProgress(io, o.progress);
         const whole = runtime.dispatcher();

@@ -111,7 +111,7 @@ export const diff = defineCommand({
     try {
       report = await withRuntime(options, io, async (flagos) => {
         const golden = goldenToken(options.golden ?? 'reference', flagos);
-        const loaded = loadModel(args.model, options, io.cwd);
+        const loaded = await loadModel(args.model, options, io.cwd, flagos);
         const inputs = makeInputs(loaded.model, options, io.cwd);
         const made = await compareModel({
           flagos,

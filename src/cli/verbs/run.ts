@@ -41,7 +41,7 @@ export const run = defineCommand({
   ],
   run: ({ args, options, io }) =>
     withRuntime(options, io, async (flagos) => {
-      const loaded = loadModel(args.model, options, io.cwd);
+      const loaded = await loadModel(args.model, options, io.cwd, flagos);
       const { graph } = loaded.model;
       const [inputNames, outputNames] = [graph.inputs.map((i) => i.name), graph.outputs.map((o) => o.name)];
       for (const name of [...options.expect.keys(), ...options.state.keys()]) checkName(name, 'output', outputNames);

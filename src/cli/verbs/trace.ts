@@ -36,7 +36,7 @@ export const trace = defineCommand({
   ],
   run: ({ args, options, io }) =>
     withRuntime(options, io, async (flagos) => {
-      const loaded = loadModel(args.model, options, io.cwd);
+      const loaded = await loadModel(args.model, options, io.cwd, flagos);
       const { feeds, notes } = makeInputs(loaded.model, options, io.cwd);
       const inputs = loaded.model.graph.inputs.map((i) => feeds[i.name]);
       const progress = makeProgress(io, options.progress);

@@ -71,7 +71,7 @@ export const tune = defineCommand({
   run: ({ args, options, io }) =>
     withRuntime(options, io, async (flagos) => {
       const call = modelOfCall(args.model, flagos.runtime.ops);
-      const model = call ?? loadModel(args.model, options, io.cwd).model;
+      const model = call ?? (await loadModel(args.model, options, io.cwd, flagos)).model;
       const { feeds, notes } = makeInputs(model, options, io.cwd);
       const progress = makeProgress(io, options.progress);
       const result = await withProgress(progress, 'planning and preparing', () =>

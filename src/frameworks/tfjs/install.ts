@@ -58,3 +58,9 @@ export const registerTfBackend = (tf: TfModule, runtime: Runtime, { policy, asDe
   const calls = new KernelCalls(new OtherBackends(tf));
   for (const kernelName of kernelNames(tf)) tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: calls.kernel(kernelName) });
 };
+
+/** Takes backend and kernels out again. Tensors of the backend are of no use after it. */
+export const unregisterTfBackend = (tf: TfModule): void => {
+  for (const { kernelName } of tf.getKernelsForBackend(BACKEND)) tf.unregisterKernel(kernelName, BACKEND);
+  tf.removeBackend(BACKEND);
+};

@@ -67,6 +67,7 @@ export interface TfEngine {
 /** A tensor of the user's. */
 export interface TfTensor extends TensorInfo {
   readonly isDisposed: boolean;
+  clone(): TfTensor;
   dispose(): void;
 }
 
@@ -77,5 +78,11 @@ export interface TfModule {
   registerKernel(config: KernelConfig): void;
   getKernel(name: string, backend: string): KernelConfig | undefined;
   getKernelsForBackend(backend: string): KernelConfig[];
+  unregisterKernel(name: string, backend: string): void;
+  removeBackend(name: string): void;
+  setBackend(name: string): Promise<boolean>;
+  env(): { set(flag: string, value: boolean): void; getBool(flag: string): boolean };
+  zeros(shape: number[], dtype?: TfDType): TfTensor;
+  keep(tensor: TfTensor): TfTensor;
   tidy<T>(f: () => T): T;
 }

@@ -10,7 +10,7 @@ import type { FlagosBackend } from './backend.ts';
 import { sameDims, type Cell } from './cells.ts';
 import { cutFor, graphOf, release, type Cut } from './cut.ts';
 import type { Template } from './template.ts';
-import type { TensorInfo } from './tf-types.ts';
+import type { DataId, TensorInfo } from './tf-types.ts';
 import type { Sym } from './translate.ts';
 
 /** Ends a run in which contents that depend on an input are asked for: there are none. */
@@ -39,7 +39,12 @@ export interface Trace {
   readonly key: string;
   /** Contents made while it ran, in the order they are used. */
   readonly made: readonly Tensor[];
+  /** The function's own names of the template's values. */
+  readonly names: ReadonlyMap<string, string>;
 }
+
+/** What a function calls its values, asked when it has run and they are still there. The first name of a value counts. */
+export type ValueNames = () => Iterable<readonly [name: string, dataId: DataId]>;
 
 /** Templates of kernels count upwards from zero. */
 let serial = -1;
@@ -67,6 +72,7 @@ export const traced = (
   name: string,
   inputs: readonly Cell[],
   run: () => readonly TensorInfo[],
+  called: ValueNames = () => [],
 ): Trace | undefined => {
   const tracing = new Tracing(inputs);
   let results: readonly TensorInfo[];
@@ -82,8 +88,15 @@ export const traced = (
   const cut = cutFor(pending);
   try {
     if (!cut.leaves.every(({ cell }) => isPlain(cell))) return undefined;
+    const labels = new Map<Cell, string>();
+    for (const [label, dataId] of called()) {
+      const cell = backend.cell(dataId);
+      if (!labels.has(cell)) labels.set(cell, label);
+    }
+    // What is named has to be among the values a cut tells the names of.
+    const inner = cut.calls.flatMap((c) => c.outputs).filter((c) => labels.has(c) && !pending.includes(c));
     return {
-      template: templateOf(name, inputs, results, cells, { ...cut, wanted: pending }),
+      ...templateOf(name, inputs, results, cells, { ...cut, wanted: [...pending, ...inner] }, labels),
       key: cut.key,
       made: cut.leaves.flatMap(({ cell }) => (tracing.made.has(cell) && !inputs.includes(cell) ? [cell.value!] : [])),
     };
@@ -98,30 +111,44 @@ const templateOf = (
   results: readonly TensorInfo[],
   cells: readonly Cell[],
   cut: Cut,
-): Template => {
+  labels: ReadonlyMap<Cell, string>,
+): Pick<Trace, 'template' | 'names'> => {
   const graph = graphOf(cut);
   const constants = new Map(graph.initializers);
+  const names = new Map<string, string>();
   const shapeOf = (shape: readonly number[], of: string): string => {
     constants.set(`${of}.shape`, Tensor.from('int64', [shape.length], shape));
     return `${of}.shape`;
   };
   const nodes: Node[] = [];
+  /** Leaves that are an input as it is. */
+  const same = new Map<string, string>();
   cut.leaves.forEach(({ cell, shape }, i) => {
     const at = inputs.indexOf(cell);
-    if (at >= 0) nodes.push(reshapeNode(`input${i}`, `m${at}`, `x${i}`, shapeOf(shape, `x${i}`)));
-    else constants.set(`x${i}`, sameDims(cell.value!.dims, shape) ? cell.value! : cell.value!.reshaped(shape));
+    const label = labels.get(cell);
+    if (label !== undefined) names.set(`x${i}`, label);
+    if (at < 0) constants.set(`x${i}`, sameDims(cell.value!.dims, shape) ? cell.value! : cell.value!.reshaped(shape));
+    else if (sameDims(cell.dims, shape)) same.set(`x${i}`, `m${at}`);
+    else nodes.push(reshapeNode(`input${i}`, `m${at}`, `x${i}`, shapeOf(shape, `x${i}`)));
   });
-  nodes.push(...graph.nodes);
+  for (const n of graph.nodes) nodes.push({ ...n, inputs: n.inputs.map((x) => same.get(x) ?? x) });
+  cut.wanted.forEach((cell, i) => labels.has(cell) && names.set(graph.outputs[i]!.name, labels.get(cell)!));
+  const given = new Set<string>();
   const outputs = results.map(({ shape }, i): Sym => {
     const cell = cells[i]!;
-    const made = `y${i}`;
+    const dtype = cell.dtype as DType;
     // A result may be an input itself, or depend on nothing.
     const at = inputs.indexOf(cell);
     const from = cell.call ? graph.outputs[cut.wanted.indexOf(cell)]!.name : at >= 0 ? `m${at}` : `k${i}`;
     if (!cell.call && at < 0) constants.set(from, cell.value!);
+    if (cell.call && !given.has(from) && sameDims(cell.dims, shape)) {
+      given.add(from);
+      return { name: from, dtype, shape };
+    }
+    const made = `y${i}`;
     nodes.push(reshapeNode(`output${i}`, from, made, shapeOf(shape, made)));
-    return { name: made, dtype: cell.dtype as DType, shape };
+    return { name: made, dtype, shape };
   });
-  const given = inputs.map((c, i): Sym => ({ name: `m${i}`, dtype: c.dtype as DType, shape: c.dims }));
-  return { id: serial--, kernel, inputs: given, nodes, constants, outputs, whole: true };
+  const syms = inputs.map((c, i): Sym => ({ name: `m${i}`, dtype: c.dtype as DType, shape: c.dims }));
+  return { template: { id: serial--, kernel, inputs: syms, nodes, constants, outputs, whole: true }, names };
 };

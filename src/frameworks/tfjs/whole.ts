@@ -11,9 +11,10 @@ import { Tensor } from '../../core/tensor.ts';
 import type { FlagosBackend } from './backend.ts';
 import { sameDims, type Cell } from './cells.ts';
 import { BACKEND } from './names.ts';
+import { named, type ModelNames } from './naming.ts';
 import { flatten, isNested, isTensor, type Flat, type Nested } from './nested.ts';
 import type { Template } from './template.ts';
-import { traced, type Trace } from './trace.ts';
+import { traced, type Trace, type ValueNames } from './trace.ts';
 import type { DataId, TfModule, TfTensor } from './tf-types.ts';
 
 /** A model of either kind, as far as it matters here. */
@@ -28,9 +29,16 @@ export interface TfModel {
 /** A call of a model that became one graph. */
 interface Captured {
   readonly template: Template;
+  /** The model's own names of the template's values. */
+  readonly names: ReadonlyMap<string, string>;
   readonly weights: readonly DataId[];
   /** Puts results where the model puts them. */
   readonly rebuild: (results: readonly TfTensor[]) => Nested;
+}
+
+/** What a model calls its inputs and outputs, in their order, and what is inside. */
+export interface OwnNames extends Pick<ModelNames, 'inputs' | 'outputs'> {
+  readonly values?: ValueNames;
 }
 
 /** Kinds of calls (methods, shapes, outputs asked for) kept for a model. */
@@ -109,16 +117,22 @@ export class WholeModel {
 
   /**
    * The model at these inputs as a graph, weights included, for `flagos.load`.
+   * @param own what values are to be called; default: by their position.
    * @throws FLAGOS_E_USAGE if values decide what it does, so that it is no one graph.
    */
-  toModel(inputs: unknown, config?: unknown): Model {
+  toModel(inputs: unknown, config?: unknown, own?: OwnNames): Model {
     const given = flatten(inputs);
-    const captured = this.#active((backend) => this.#capture(backend, given, (x) => this.#model.predict(x, config)));
+    const captured = this.#active((backend) => this.#capture(backend, given, (x) => this.#model.predict(x, config), own?.values));
     if (!captured)
       throw new FlagosError('FLAGOS_E_USAGE', 'this model looks at values while it runs, so it is no one graph', {
         hint: 'run it with predict() or executeAsync(): what lies between two looks is planned as a whole',
       });
-    return { name: this.#name, graph: graphOfTemplate(captured.template), metadata: { producer: 'TensorFlow.js' } };
+    const graph = graphOfTemplate(captured.template);
+    return {
+      name: this.#name,
+      graph: own ? named(graph, { ...own, values: captured.names }) : graph,
+      metadata: { producer: 'TensorFlow.js' },
+    };
   }
 
   /** @param own the model's method, called to capture it and where that is not possible. */
@@ -188,7 +202,12 @@ export class WholeModel {
     }
   }
 
-  #capture(backend: FlagosBackend, { tensors, rebuild }: Flat, own: (inputs: unknown) => Nested): Captured | undefined {
+  #capture(
+    backend: FlagosBackend,
+    { tensors, rebuild }: Flat,
+    own: (inputs: unknown) => Nested,
+    called?: ValueNames,
+  ): Captured | undefined {
     const engine = this.#tf.engine();
     let made: Flat | undefined;
     const once = (): Trace | undefined => {
@@ -199,7 +218,7 @@ export class WholeModel {
         const stand = tensors.map((t, i) =>
           engine.makeTensorFromTensorInfo({ dataId: cells[i]!, shape: t.shape, dtype: t.dtype }, backend),
         );
-        trace = traced(backend, this.#name, cells, () => (made = flatten(this.#own(own, rebuild(stand)))).tensors);
+        trace = traced(backend, this.#name, cells, () => (made = flatten(this.#own(own, rebuild(stand)))).tensors, called);
       });
       return trace;
     };
@@ -210,7 +229,7 @@ export class WholeModel {
       const second = once();
       if (!second || second.key !== first.key || !first.made.every((t, i) => sameContents(t, second.made[i]))) return undefined;
     }
-    return { template: first.template, weights: weightsOf(this.#model), rebuild: made!.rebuild };
+    return { template: first.template, names: first.names, weights: weightsOf(this.#model), rebuild: made!.rebuild };
   }
 }
 
