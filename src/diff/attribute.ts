@@ -9,44 +9,27 @@
  *
  * Golden values are kept as long as a region still reads them, so memory stays near the model's own.
  */
-import { score, metrics, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
+import { score } from '../accuracy/index.ts';
 import { opName } from '../core/graph.ts';
 import { asError, FlagosError } from '../core/errors.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import type { StepObserver } from '../dispatch/execute.ts';
 import type { PlannedRegion } from '../dispatch/planner.ts';
 import type { PreparedPlan, Step } from '../dispatch/prepare.ts';
-import { alarmsOf, digestOf, type Alarm } from './alarms.ts';
+import { digestOf, type Alarm } from './alarms.ts';
 import type { Gate } from './gates.ts';
 import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './oracle.ts';
 import { copyOf, isRandom, isValue, numericsOf, onHost, runAgain } from './step.ts';
-import { pictureOf, type Picture } from './picture.ts';
-import { spreadOf, type Spread } from './spread.ts';
+import { outputDiff, type OutputDiff } from './output-diff.ts';
+import { Roles, type Role } from './roles.ts';
+import { spreadOf } from './spread.ts';
 import type { Witness } from './witness.ts';
+
+export type { OutputDiff } from './output-diff.ts';
+export type { Role } from './roles.ts';
 
 export const modes = ['local', 'isolated', 'accumulated', 'all'] as const;
 export type Mode = (typeof modes)[number];
-
-/** `injected`: wrong here on its own inputs; `inherited`: off because its inputs are; `amplified`: right, but makes what it inherits larger. */
-export type Role = 'injected' | 'inherited' | 'amplified' | 'clean';
-
-export interface OutputDiff {
-  readonly output: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly ok: boolean;
-  readonly level: ScoreLevel;
-  /** Of the local error. */
-  readonly score: Score;
-  readonly metrics: Metrics | undefined;
-  readonly gate: boolean | undefined;
-  readonly isolated: Spread | undefined;
-  readonly accumulated: Spread | undefined;
-  readonly propagated: Spread | undefined;
-  readonly alarms: readonly Alarm[];
-  /** Sampled elements and histograms for a report. */
-  readonly picture: Picture | undefined;
-}
 
 export interface RegionDiff {
   readonly region: string;
@@ -96,11 +79,6 @@ export interface AttributionParts extends OracleParts {
   readonly done: (region: RegionDiff, parts: RegionTensors) => void;
 }
 
-/** Relative error from which a tensor counts as off, in units of the root mean square of its golden. */
-const OFF = 1e-3;
-/** Growth of the relative error that makes a region an amplifier. */
-const AMPLIFIES = 4;
-
 /** Which region of a plan reads a value last; what the plan hands out or its tail reads is kept. */
 const lastReaders = (plan: PreparedPlan): Map<string, PlannedRegion> => {
   const last = new Map<string, PlannedRegion>();
@@ -113,9 +91,7 @@ const lastReaders = (plan: PreparedPlan): Map<string, PlannedRegion> => {
 export class Attribution implements StepObserver {
   /** Golden values by name, as long as they are read. */
   readonly golden = new Map<string, Value>();
-  /** Relative accumulated error by value name. */
-  readonly #off = new Map<string, number>();
-  readonly #tainted = new Set<string>();
+  readonly #roles = new Roles();
   readonly #last = new Map<PreparedPlan, Map<string, PlannedRegion>>();
   readonly #parts: AttributionParts;
   #digests: number[] = [];
@@ -224,41 +200,26 @@ export class Attribution implements StepObserver {
           ? outputs
           : await runAgain(step, planned.region, right as Value[])
         : undefined;
-    const made = region.outputs.map((o, i): OutputDiff => {
-      const actual = outputs[i]!;
+    const ops = region.nodes.map((n) => opName(n.domain, n.op));
+    const made = region.outputs.map((o, i) => {
       const b = bounds[i]!;
-      const s = score(actual, b);
-      const tensors =
-        actual instanceof Tensor && b.golden instanceof Tensor && s.problem === undefined && !Array.isArray(actual.data)
-          ? { actual, golden: b.golden }
-          : undefined;
-      const passes = gate && tensors ? gate.judge(tensors.actual, tensors.golden).ok : undefined;
       const g = goldens?.[i];
-      const outputAlarms = alarmsOf({ actual, bounds: b, score: s, inputs, ops: region.nodes.map((n) => opName(n.domain, n.op)) });
-      const serious = outputAlarms.length > 0;
-      return {
+      return outputDiff({
         output: o.name,
-        dtype: actual instanceof Tensor ? actual.dtype : 'value',
-        shape: actual instanceof Tensor ? actual.dims : [],
-        ok: passes ?? (s.level !== 'fail' && s.maxEta <= 1 && !serious),
-        level: s.level,
-        score: s,
-        metrics:
-          tensors &&
-          metrics(tensors.actual, tensors.golden, {
-            exact: witness ? undefined : b.exact,
-            topK: tensors.actual.dims.length <= 2 ? [1, 5] : [],
-          }),
-        gate: passes,
+        actual: outputs[i]!,
+        bounds: b,
+        inputs,
+        ops,
+        gate,
+        pictures,
+        other: witness !== undefined,
         isolated: isolatedValues && spreadOf(isolatedValues[i], g),
-        accumulated: g === undefined ? undefined : spreadOf(actual, g),
+        accumulated: g === undefined ? undefined : spreadOf(outputs[i], g),
         propagated: g === undefined ? undefined : spreadOf(b.golden, g),
-        alarms: outputAlarms,
-        picture: pictures && tensors ? pictureOf(tensors.actual, b) : undefined,
-      };
+      });
     });
     const ok = made.every((o) => o.ok) && alarms.length === 0;
-    const role = this.#roleOf(planned, made, ok);
+    const role = this.#roles.of(planned.region, made, ok);
     this.#keep(
       planned,
       region.outputs.map((_, i) => goldens?.[i]),
@@ -268,19 +229,6 @@ export class Attribution implements StepObserver {
 
   async #goldens(planned: PlannedRegion, oracle: Oracle, right: readonly Value[], label: string): Promise<readonly (Value | undefined)[]> {
     return (await this.#parts.witness?.(planned.region, right, label)) ?? oracle.golden(right);
-  }
-
-  #roleOf({ region }: PlannedRegion, outputs: readonly OutputDiff[], ok: boolean): Role {
-    const tainted = region.inputs.some((i) => this.#tainted.has(i.name));
-    const before = Math.max(0, ...region.inputs.map((i) => this.#off.get(i.name) ?? 0));
-    const after = Math.max(0, ...outputs.map((o) => o.accumulated?.relative ?? 0));
-    region.outputs.forEach((o, i) => {
-      this.#off.set(o.name, outputs[i]!.accumulated?.relative ?? 0);
-      if (!ok || tainted) this.#tainted.add(o.name);
-    });
-    if (!ok) return 'injected';
-    if (after > OFF && before > 0 && after > AMPLIFIES * before) return 'amplified';
-    return after > OFF || (tainted && after > 0) ? 'inherited' : 'clean';
   }
 
   /** Keeps golden outputs, and lets go of what no later region reads. */

@@ -44,7 +44,7 @@ export interface Comparison {
 }
 
 /** Whether a kernel is one that was asked for; undefined where nothing was. */
-const askedFor = ({ flagos, chips }: Comparison): ((kernel: string) => boolean) | undefined => {
+export const askedFor = ({ flagos, chips }: Comparison): ((kernel: string) => boolean) | undefined => {
   if (chips.length === 0) return undefined;
   return (kernel) => {
     const [id = ''] = kernel.split(':');

@@ -34,10 +34,11 @@ export interface Signature {
 }
 
 /** Inputs a caller must give: those without a default. */
-const requiredInputs = ({ graph }: Signature): ValueInfo[] => graph.inputs.filter((i) => !graph.initializers.has(i.name));
+export const requiredInputs = ({ graph }: Signature): ValueInfo[] => graph.inputs.filter((i) => !graph.initializers.has(i.name));
 
 /**
  * @param states inputs that recurrent state is fed to: they start at zero.
+ * @param given values from elsewhere; what the command line gives goes before them.
  * @throws FLAGOS_E_INPUT, FLAGOS_E_FILE, FLAGOS_E_USAGE
  */
 export const makeInputs = (
@@ -45,6 +46,7 @@ export const makeInputs = (
   options: ValuesOf<typeof inputOptions>,
   cwd: string,
   states: readonly string[] = [],
+  given: ReadonlyMap<string, Value> = new Map(),
 ): Inputs => {
   const all = model.graph.inputs;
   for (const name of options.input.keys())
@@ -63,6 +65,12 @@ export const makeInputs = (
   };
   // Files first: their shapes say what named dimensions are.
   for (const info of all) if (options.input.has(info.name)) make(info, options.input.get(info.name)!);
+  for (const info of all) {
+    const value = made.has(info.name) ? undefined : given.get(info.name);
+    if (value === undefined) continue;
+    if (value instanceof Tensor) shapes.learn(info.type?.kind === 'tensor' ? info.type.shape : undefined, value.dims);
+    made.set(info.name, { value, source: 'a dump' });
+  }
   for (const info of requiredInputs(model)) {
     if (made.has(info.name)) continue;
     if (info.type?.kind === 'optional') made.set(info.name, { value: null, source: 'nothing (an empty optional)' });

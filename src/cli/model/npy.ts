@@ -33,7 +33,23 @@ const swapBytes = (data: Uint8Array, each: number): void => {
   for (let at = 0; at < data.length; at += each) data.subarray(at, at + each).reverse();
 };
 
-/** @param name for messages. @throws FLAGOS_E_INPUT for what is no array of numbers in C order. */
+/** Elements that lie with the first axis fastest (Fortran order), with the last one fastest. @param lanes numbers of an element. */
+const rowMajor = (from: NumericData, dims: readonly number[], lanes: number): NumericData => {
+  const made = from.slice();
+  const index = new Array<number>(dims.length).fill(0);
+  const strides = dims.map((_, d) => dims.slice(0, d).reduce((n, e) => n * e, 1));
+  for (let to = 0; to * lanes < made.length; to++) {
+    const at = index.reduce((n, i, d) => n + i * strides[d]!, 0);
+    for (let l = 0; l < lanes; l++) made[to * lanes + l] = from[at * lanes + l]!;
+    for (let d = dims.length - 1; d >= 0; d--) {
+      if (++index[d]! < dims[d]!) break;
+      index[d] = 0;
+    }
+  }
+  return made;
+};
+
+/** @param name for messages. @throws FLAGOS_E_INPUT for what is no array of numbers. */
 export const readNpy = (file: Uint8Array, name: string): Tensor => {
   if (!magic.every((b, i) => file[i] === b)) throw bad(name, 'is no .npy file');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -58,14 +74,16 @@ export const readNpy = (file: Uint8Array, name: string): Tensor => {
     .filter((d) => d !== '')
     .map(Number);
   const { storage, bytes, kind, lanes } = dtypeInfo(dtype);
-  if (/'fortran_order':\s*True/.test(header) && dims.filter((d) => d > 1).length > 1)
-    throw bad(name, 'is in Fortran order', 'save numpy.ascontiguousarray(x)');
   const size = sizeOf(dims);
+  if (!dims.every((d) => Number.isSafeInteger(d) && d >= 0)) throw bad(name, `has a shape that is none: (${shape})`);
   if (!Number.isSafeInteger(size) || file.length - end !== size * bytes)
     throw bad(name, `should hold ${size * bytes} bytes of elements and holds ${file.length - end}`);
-  const data = file.slice(end);
+  // A copy at the start of a buffer of its own; `slice` of Node's Buffer is none.
+  const data = new Uint8Array(file.subarray(end));
   if (order === '>' && bytes > 1) swapBytes(data, kind === 'complex' ? bytes / 2 : bytes);
-  return new Tensor(dtype, dims, new storage!(data.buffer, 0, size * lanes));
+  const elements = new storage!(data.buffer, 0, size * lanes);
+  const columns = /'fortran_order':\s*True/.test(header) && dims.filter((d) => d > 1).length > 1;
+  return new Tensor(dtype, dims, columns ? rowMajor(elements, dims, lanes) : elements);
 };
 
 /** The file for a tensor; undefined for element types NumPy has no name for. */

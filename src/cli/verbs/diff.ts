@@ -8,17 +8,26 @@ import { cuts } from '../../diff/split.ts';
 import type { Flagos } from '../../host/flagos.ts';
 import { defineCommand, required } from '../args/command.ts';
 import { choice, flag, integer, real, text, texts, usageError } from '../args/option.ts';
-import { codeOfFailure, compareModel } from '../diff/compare.ts';
+import { codeOfFailure, compareModel, type Comparison } from '../diff/compare.ts';
+import { compareDumps } from '../diff/compare-dumps.ts';
 import { measure } from '../diff/measure.ts';
 import { formats, render, reportJson, type Format } from '../diff/report/files.ts';
 import { plottingLibrary, renderHtml } from '../diff/report/html.ts';
 import { printReport } from '../diff/report/text.ts';
+import { dumpExists, dumpForms } from '../dump/open.ts';
+import { openSides } from '../dump/sides.ts';
 import { describeError } from '../errors.ts';
 import { toJson } from '../json.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
 import { makeProgress } from '../progress.ts';
 import { checkChips, runtimeGroup, runtimeOptions, withRuntime } from '../runtime-options.ts';
+
+/** Whether a golden is a dump: a provider or chip of that name goes before a file. */
+const isDump = (given: string, { runtime }: Flagos, cwd: string): boolean =>
+  runtime.registry.find(given) === undefined &&
+  !runtime.chips.some((c) => c.id === given) &&
+  (dumpExists(given, cwd) || /\.(npz|json)(#|$)/.test(given));
 
 /** A provider's name is enough: `onnxruntime` for `vendor:onnxruntime`. */
 export const goldenToken = (given: string, flagos: Flagos): string => {
@@ -67,8 +76,13 @@ export const diff = defineCommand({
   args: { model: required(modelHelp) },
   options: {
     mode: choice(modes, 'which errors are measured; default all'),
-    golden: text('<token>', 'whom to compare with: reference (default), or a provider such as onnxruntime'),
-    cut: choice(cuts, 'where regions end: before a second sum of products (default), after each node, or as the model usually runs'),
+    golden: text('<token|dump>', `whom to compare with: reference (default), a provider such as onnxruntime, or a dump: ${dumpForms}`),
+    'chip-dump': text('<dump>', 'tensors that a chip made elsewhere, in place of running one here'),
+    'inputs-from': text('<dump>', "a dump that holds the model's inputs"),
+    cut: choice(
+      cuts,
+      'where regions end: before a second sum of products (default), after each node (default with a dump), or as the model usually runs',
+    ),
     gate: text('<rule>', 'another rule than the error model: polygraphy, pytorch, onnx, numpy:<rtol>,<atol>, msprobe:L1, cosine>=<x>'),
     rtol: real('<r>', 'in place of the error model: largest difference relative to the element, or to the root mean square of its tensor'),
     atol: real('<a>', 'largest absolute difference besides; default 0'),
@@ -89,6 +103,8 @@ export const diff = defineCommand({
     ],
     ['flagos diff model.onnx --chip vendor:onnxruntime --report report.html', "one vendor's kernels, as a page to look at"],
     ['flagos diff model.onnx --gate polygraphy', "judged by somebody else's rule"],
+    ['flagos diff model.onnx --chip-dump results.json --inputs-from inputs.json', 'what Polygraphy saved on another machine'],
+    ['flagos diff model.onnx --chip flagos/cpu --golden test_data_set_0', 'against the outputs that came with a model'],
   ],
   run: async ({ args, options, io }) => {
     const gate = gateOf(options.gate, options.rtol, options.atol);
@@ -104,16 +120,26 @@ export const diff = defineCommand({
       '--golden',
       options.golden ?? 'reference',
     ];
+    if (options['chip-dump'] !== undefined) words.push('--chip-dump', options['chip-dump']);
+    if (options['inputs-from'] !== undefined) words.push('--inputs-from', options['inputs-from']);
     if (options['seed-weights'] !== undefined) words.push('--seed-weights', String(options['seed-weights']));
     for (const [name, v] of options.input) words.push('--input', `${name}=${v}`);
     for (const [name, v] of options.shape) words.push('--shape', `${name}=${v}`);
     let report: DiffReport;
     try {
       report = await withRuntime(options, io, async (flagos) => {
-        const golden = goldenToken(options.golden ?? 'reference', flagos);
+        const given = options.golden ?? 'reference';
+        const goldenDump = isDump(given, flagos, io.cwd) ? given : undefined;
+        const golden = goldenDump === undefined ? goldenToken(given, flagos) : 'reference';
         const loaded = await loadModel(args.model, options, io.cwd, flagos);
-        const inputs = makeInputs(loaded.model, options, io.cwd);
-        const made = await compareModel({
+        const specs = { golden: goldenDump, chip: options['chip-dump'], inputs: options['inputs-from'] };
+        const sides = openSides(specs, loaded.model, new Set(options.input.keys()), io.cwd);
+        const dumped = sides.golden !== undefined || sides.chip !== undefined;
+        if (dumped && (options.mode !== undefined || (options.repeat ?? 1) > 1))
+          throw usageError('--mode and --repeat do not go with a dump', 'a dump is compared as far as it goes, and is there once');
+        if (sides.chip && options.chip) throw usageError('--chip and --chip-dump exclude each other: the chip ran elsewhere');
+        const inputs = makeInputs(loaded.model, options, io.cwd, [], sides.feeds);
+        const comparison: Comparison = {
           flagos,
           model: loaded.model,
           path: loaded.path,
@@ -123,12 +149,14 @@ export const diff = defineCommand({
           gate,
           repeats: options.repeat ?? 1,
           pictures: files.some((f) => f.format === 'html'),
-          cut: options.cut ?? 'contraction',
+          // A dump has tensors that a fused region would never write down.
+          cut: options.cut ?? (dumped ? 'node' : 'contraction'),
           chips: options.chip ?? [],
-          notes: [...loaded.notes, ...inputs.notes],
+          notes: [...loaded.notes, ...inputs.notes, ...sides.notes],
           command: quoted(words),
           progress: makeProgress(io, options.progress),
-        });
+        };
+        const made = dumped ? await compareDumps(comparison, sides) : await compareModel(comparison);
         return baseline ? { ...made, regressions: regressionsAgainst(made.regions, baseline) } : made;
       });
     } catch (thrown) {

@@ -1,6 +1,6 @@
 /** What `flagos diff` prints. */
 import type { RegionDiff } from '../../../diff/attribute.ts';
-import { compared, etaOf, levelOf, type DiffReport } from '../../../diff/report.ts';
+import { compared, etaOf, levelOf, type DiffReport, type DumpUse } from '../../../diff/report.ts';
 import { count, short, table } from '../../format.ts';
 import type { Io } from '../../io.ts';
 
@@ -56,6 +56,20 @@ const row = (r: RegionDiff): string[] => {
   ];
 };
 
+/** Names of tensors that fit a line. */
+const SHOWN = 5;
+const someOf = (names: readonly string[]): string =>
+  `${names.slice(0, SHOWN).map(ending).join(', ')}${names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''}`;
+
+const dumpLine = (d: DumpUse, io: Io): string => {
+  const p = io.paint;
+  if (d.side === 'inputs') return '';
+  const lines = [`${d.form} ${d.dump}: ${d.tensors - d.unused.length} of ${count(d.tensors, 'tensor')} used as the ${d.side}'s`];
+  if (d.unused.length > 0) lines.push(p.yellow(`not compared  in the dump only: ${someOf(d.unused)}`));
+  if (d.lacks.length > 0) lines.push(p.yellow(`not compared  ${count(d.lacks.length, 'value')} the dump lacks: ${someOf(d.lacks)}`));
+  return `${lines.join('\n')}\n`;
+};
+
 export const printReport = (r: DiffReport, io: Io, all: boolean): void => {
   const p = io.paint;
   io.out(`${p.bold(r.model)} against ${p.bold(r.golden)}, mode ${r.mode}, judged by ${r.gate === 'flagos' ? 'the error model' : r.gate}\n`);
@@ -64,7 +78,10 @@ export const printReport = (r: DiffReport, io: Io, all: boolean): void => {
   const shown = done.filter((x) => all || !x.ok || x.role !== 'clean' || etaOf(x) > 0.5);
   if (shown.length > 0)
     io.out(`\n${table(io, ['region', 'kernel', '', 'level', 'η', 'max abs', 'isolated', 'accumulated', 'worst element'], shown.map(row))}`);
-  for (const x of r.regions) if (x.skipped !== undefined) io.out(p.yellow(`not compared  ${x.region}: ${x.skipped}\n`));
+  // What a dump lacks is said once, for all regions.
+  for (const x of r.regions)
+    if (x.skipped !== undefined && !x.skipped.startsWith('dump:')) io.out(p.yellow(`not compared  ${x.region}: ${x.skipped}\n`));
+  for (const d of r.dumps ?? []) io.out(dumpLine(d, io));
   for (const x of r.suspects) io.out(p.yellow(`golden suspect  ${x}: ${r.golden} is itself out of bounds\n`));
   for (const x of r.regressions) io.out(p.red(`worse than the baseline  ${x}\n`));
   if (r.endToEnd.length > 0)
