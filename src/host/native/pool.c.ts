@@ -4,7 +4,9 @@
  * cache what it wrote in the stage before; one that is done early takes from the others. Workers spin
  * shortly before they sleep, because the stages of a region follow each other within microseconds. They
  * are kept off the caller's processor: a scheduler that wakes a worker there may take milliseconds to
- * move it away. A second caller at the same time works alone.
+ * move it away. Who comes too late is not waited for: a caller that is through with everybody's share closes
+ * the call, so that on a busy machine a stage takes what the caller alone would, not what the scheduler
+ * takes to give a worker its turn. A second caller at the same time works alone.
  */
 export const poolSource = String.raw`#define _GNU_SOURCE
 #include <stdint.h>
@@ -27,7 +29,9 @@ typedef void (*stage_t)(const ctx_t*, i64 lo, i64 hi, i64 worker);
 /* What is left of each worker's share; each on a cache line of its own. */
 static struct { _Atomic i64 next; i64 end; char line[48]; } shares[MOST_WORKERS] __attribute__((aligned(64)));
 static struct { stage_t f; const ctx_t* c; i64 step; } job;
-static _Atomic int running, sleeping;
+/* Whether a call takes workers (OPEN), and how many are at it. */
+#define OPEN (1 << 30)
+static _Atomic int at_work, sleeping;
 static _Atomic uint32_t generation;
 static int workers;
 static pthread_t threads[MOST_WORKERS];
@@ -70,6 +74,13 @@ static void pieces(int worker) {
   }
 }
 
+static int join(void) {
+  int now = atomic_load_explicit(&at_work, memory_order_relaxed);
+  while (now & OPEN)
+    if (atomic_compare_exchange_weak_explicit(&at_work, &now, now + 1, memory_order_acquire, memory_order_relaxed)) return 1;
+  return 0;
+}
+
 static void* worker(void* number) {
   uint32_t seen = 0;
   for (;;) {
@@ -83,8 +94,9 @@ static void* worker(void* number) {
       pthread_mutex_unlock(&lock);
     }
     seen = atomic_load_explicit(&generation, memory_order_acquire);
+    if (!join()) continue;
     pieces((int)(intptr_t)number);
-    atomic_fetch_sub_explicit(&running, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&at_work, 1, memory_order_release);
   }
   return 0;
 }
@@ -99,7 +111,7 @@ void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
     atomic_store_explicit(&shares[i].next, n * i / all, memory_order_relaxed);
     shares[i].end = n * (i + 1) / all;
   }
-  atomic_store_explicit(&running, workers, memory_order_relaxed);
+  atomic_store_explicit(&at_work, OPEN, memory_order_release);
   atomic_fetch_add(&generation, 1);
   if (atomic_load(&sleeping) > 0) {
     pthread_mutex_lock(&lock);
@@ -107,8 +119,9 @@ void parallel(stage_t f, const ctx_t* c, i64 n, i64 grain) {
     pthread_mutex_unlock(&lock);
   }
   pieces(0);
+  atomic_fetch_and_explicit(&at_work, ~OPEN, memory_order_relaxed);
   int spins = 0;
-  while (atomic_load_explicit(&running, memory_order_acquire) > 0) { if (++spins < 4000) relax(); else sched_yield(); }
+  while (atomic_load_explicit(&at_work, memory_order_acquire) > 0) { if (++spins < 4000) relax(); else sched_yield(); }
   pthread_mutex_unlock(&busy);
 }
 
