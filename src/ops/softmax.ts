@@ -1,5 +1,5 @@
 /** Softmax, its logarithm and its limit, along one axis. */
-import { cast, div, eq, exp, log, maxOf, sub, sum } from '../compiler/expr.ts';
+import { cast, eq, exp, log, maxOf, mul, reciprocal, sub, sum } from '../compiler/expr.ts';
 import { atBroadcast, compute, map, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { argOf } from './arg-reduce.ts';
 import { int } from './attrs.ts';
@@ -18,8 +18,9 @@ const shifted = (x: TensorExpr, axis: number): TensorExpr => {
 /** exp(x) / Σ exp(x) along a normalized axis. */
 export const softmax = (x: TensorExpr, axis: number): TensorExpr => {
   const e = map(shifted(x, axis), exp);
-  const total = overAxes(e, [axis], true, ({ extents, read }) => sum(extents, read));
-  return compute(x.shape, (...i) => cast(div(e.at(...i), atBroadcast(total, i)), x.dtype));
+  // One division per row: the sum is at least 1, so its reciprocal is as good as any number.
+  const share = overAxes(e, [axis], true, ({ extents, read }) => reciprocal(sum(extents, read)));
+  return compute(x.shape, (...i) => cast(mul(e.at(...i), atBroadcast(share, i)), x.dtype));
 };
 
 /** log(softmax(x)), without the rounding of a softmax near 0. */

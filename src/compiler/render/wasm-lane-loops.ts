@@ -3,6 +3,7 @@ import type { LExpr, Local } from '../loops.ts';
 import { constantOf, type For, type Sched } from '../schedule/ir.ts';
 import { mentions } from '../schedule/linear.ts';
 import { LANES } from './wasm-lane-memory.ts';
+import { extremeLanes } from './wasm-lanes.ts';
 import { bitLanes, floatLanes } from './wasm-math.ts';
 import type { StageCode } from './wasm-stage-code.ts';
 import { get, op, set, typeOf } from './wasm-types.ts';
@@ -103,7 +104,10 @@ export const writeReduction = (code: StageCode, s: For, scalars: (body: readonly
   const { local, value } = last;
   const isFloat = typeOf(local.type) === 'f32';
   const type = isFloat ? 'f32x4' : 'i32x4';
-  const combine = (a: string, b: string): string => op(`${type}.${value.op}${!isFloat && value.op !== 'add' ? '_s' : ''}`, a, b);
+  const combine = (a: string, b: string): string => {
+    if (isFloat && (value.op === 'max' || value.op === 'min')) return extremeLanes(value.op, a, b, code);
+    return op(`${type}.${value.op}${!isFloat && value.op !== 'add' ? '_s' : ''}`, a, b);
+  };
   const start = value.op === 'add' ? 0 : value.op === 'max' ? (isFloat ? -Infinity : -(2 ** 31)) : isFloat ? Infinity : 2 ** 31 - 1;
   const parts = Array.from({ length: GROUPS }, () => code.declare('v128'));
   for (const part of parts) code.push(set(part, get(code.lanes(isFloat ? floatLanes(start) : bitLanes(start)))));

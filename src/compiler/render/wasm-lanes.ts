@@ -64,7 +64,10 @@ export const unaryLanes = (name: UnaryOp, t: ScalarType, x: Operand, code: Vecto
 };
 
 /** The smaller or larger: NaN if either is. `pmax` gives its first operand where that is NaN, and where the second is, all bits are set, which is one. Three instructions where `max` takes eight on x86. */
-const extreme = (name: 'min' | 'max', a: string, b: string): string => op('v128.or', op(`f32x4.p${name}`, a, b), op('f32x4.ne', b, b));
+export const extremeLanes = (name: 'min' | 'max', a: string, b: string, code: Pick<VectorCode, 'keep'>): string => {
+  const kept = code.keep(b);
+  return op('v128.or', op(`f32x4.p${name}`, a, kept), op('f32x4.ne', kept, kept));
+};
 
 /** One side of an operator. */
 export interface Side {
@@ -95,7 +98,7 @@ const binaryFloatLanes = (name: BinaryOp, a: Side, b: Side, code: VectorCode): s
     // Against a number, one instruction gives what max and min are to give, NaN included.
     if (b.isNumber) return op(`f32x4.p${name}`, a.text(), b.text());
     if (a.isNumber) return op(`f32x4.p${name}`, b.text(), a.text());
-    return extreme(name, a.text(), code.keep(b.text()));
+    return extremeLanes(name, a.text(), b.text(), code);
   }
   const plain = floatBinary[name];
   return plain && op(`f32x4.${plain}`, a.text(), b.text());

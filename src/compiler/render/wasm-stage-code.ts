@@ -90,6 +90,12 @@ export class StageCode implements VectorHost {
     return name;
   }
 
+  keep(value: string): string {
+    const name = this.declare('v128');
+    this.push(set(name, value));
+    return get(name);
+  }
+
   lanes(text: string): string {
     let name = this.constants.get(text);
     if (!name) this.constants.set(text, (name = this.declare('v128')));

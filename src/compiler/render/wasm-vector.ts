@@ -22,6 +22,8 @@ export interface VectorHost {
   push(line: string): void;
   /** A new local of a type. */
   declare(type: 'v128' | 'i32'): string;
+  /** Names a vector; gives back what reads it. */
+  keep(value: string): string;
   /** A constant kept in a local for the whole function. */
   lanes(text: string): string;
   branch(cond: LExpr, then: () => void, otherwise: () => void): void;
@@ -50,11 +52,7 @@ export class WasmVector {
     this.#vectors = vectors;
     this.#varying = varying;
     this.#code = {
-      keep: (value) => {
-        const name = host.declare('v128');
-        host.push(`(local.set ${name} ${value})`);
-        return get(name);
-      },
+      keep: (value) => host.keep(value),
       float: (n) => get(host.lanes(floatLanes(n))),
       bits: (n) => get(host.lanes(bitLanes(n))),
     };

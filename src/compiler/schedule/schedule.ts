@@ -6,6 +6,7 @@
  */
 import type { Buffer, Local, Program, Stmt } from '../loops.ts';
 import { clipReductions, splitInterior } from './clip.ts';
+import { fuseRows } from '../rows.ts';
 import { contractionOf } from './contraction.ts';
 import { interchangeColumns } from './interchange.ts';
 import { moveInvariants } from './invariants.ts';
@@ -59,6 +60,29 @@ const group = (stmts: readonly Stmt[]): Group[] => {
       flush();
       out.push({ kind: 'loop', counter: s.v, extent: s.extent, body: group(s.body) });
     } else piece.push(s);
+  }
+  flush();
+  return out;
+};
+
+/** Stages that go over the same rows become one, where there are vectors to go along rows with. */
+const fused = (groups: readonly Group[], target: Target, program: readonly Stmt[], temps: Buffer[]): Group[] => {
+  const isApart = (s: Stmt): boolean => contractionOf(s, target) !== undefined;
+  const out: Group[] = [];
+  let run: Stmt[] = [];
+  const flush = (): void => {
+    for (const s of fuseRows(run, isApart, program)) {
+      if ('rows' in s) temps.push(...s.rows.map((r) => r.row));
+      out.push({ kind: 'stage', body: ['rows' in s ? s.loop : s] });
+    }
+    run = [];
+  };
+  for (const g of groups) {
+    if (g.kind === 'stage' && g.body.length === 1) run.push(g.body[0]!);
+    else {
+      flush();
+      out.push(g.kind === 'loop' ? { ...g, body: fused(g.body, target, program, temps) } : g);
+    }
   }
   flush();
   return out;
@@ -139,9 +163,12 @@ const separateOnce = (
  * @param constants input buffers whose contents are the same at every run.
  */
 export const scheduleProgram = (program: Program, target: Target, constants: ReadonlySet<Buffer>): ScheduledProgram => {
-  const { once, rest, known } = separateOnce(group(normalize(program.body)), constants);
-  const scheduling = new Scheduling(program.temps, target, known);
-  const [early, entries] = [once, rest].map((list) => list.map((e) => scheduling.entry(e)));
+  const stmts = normalize(program.body);
+  const { once, rest, known } = separateOnce(group(stmts), constants);
+  const rows: Buffer[] = [];
+  const stages = target.lanes > 1 ? fused(rest, target, stmts, rows) : rest;
+  const scheduling = new Scheduling([...program.temps, ...rows], target, known);
+  const [early, entries] = [once, stages].map((list) => list.map((e) => scheduling.entry(e)));
   return {
     inputs: program.inputs,
     outputs: program.outputs,
