@@ -19,7 +19,7 @@ import { measure } from './measure.ts';
 const apartOf = (output: string, actual: Value, golden: Value, gate: Gate | undefined): FinalDiff => {
   const d = measure(actual, golden, { rtol: undefined, atol: undefined });
   const tensors = actual instanceof Tensor && golden instanceof Tensor;
-  const ok = gate && tensors ? gate.judge(actual, golden).ok : d.ok;
+  const ok = (gate && tensors ? gate.judge(actual, golden).ok : undefined) ?? d.ok;
   return { output, ok, maxAbs: d.maxAbs, maxRel: d.maxRel, worst: d.worst, accumulated: spreadOf(actual, golden), problem: d.problem };
 };
 

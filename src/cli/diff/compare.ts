@@ -65,7 +65,7 @@ const finalOf = (name: string, actual: Value, golden: Value | undefined, gate: G
   const d = measure(actual, golden, { rtol: undefined, atol: undefined });
   const tensors = actual instanceof Tensor && golden instanceof Tensor;
   const accumulated = spreadOf(actual, golden);
-  const ok = gate && tensors ? gate.judge(actual, golden).ok : !failed || (d.maxAbs === 0 && d.ok);
+  const ok = (gate && tensors ? gate.judge(actual, golden).ok : undefined) ?? (!failed || (d.maxAbs === 0 && d.ok));
   return { output: name, ok, maxAbs: d.maxAbs, maxRel: d.maxRel, worst: d.worst, accumulated, problem: d.problem };
 };
 

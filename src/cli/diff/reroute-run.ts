@@ -89,7 +89,8 @@ export class Rerouting {
     const { values } = await this.#run(nodes);
     return values.some((v, i) => {
       const right = this.#right![i];
-      if (gate) return v instanceof Tensor && right instanceof Tensor && !gate.judge(v, right).ok;
+      const verdict = gate && v instanceof Tensor && right instanceof Tensor ? gate.judge(v, right).ok : undefined;
+      if (verdict !== undefined) return !verdict;
       const spread = spreadOf(v, right);
       return spread.classMismatches > 0 || spread.relative > Math.max(tolerance, 10 * this.#noise);
     });
