@@ -19,6 +19,10 @@ describe('clearlyFaster', () => {
     expect(clearlyFaster(timingOf([150, 160, 140, 320, 155, 149, 152]), slow)).toBe(true);
     expect(clearlyFaster(timingOf([150, 160, 140, 420, 155, 149, 152]), slow)).toBe(false);
     expect(clearlyFaster(timingOf([350, 460, 340, 420, 755, 349, 452]), slow)).toBe(false);
+    // Of five, only where noise cannot have done it.
+    const few = timingOf([1077, 1105, 1373, 1894, 1958]);
+    expect(clearlyFaster(timingOf([840, 961, 986, 1024, 1048]), few)).toBe(false);
+    expect(clearlyFaster(timingOf([540, 561, 586, 624, 648]), few)).toBe(true);
   });
 
   it('has intervals that hold the true median in about 95 of 100 cases', () => {
