@@ -4,7 +4,8 @@
  */
 import type { Tensor } from '../core/tensor.ts';
 import { dtypeInfo } from '../core/dtype.ts';
-import { numbersIn, precisionOf, spacingAt } from './precision.ts';
+import { precisionOf, readNumbers, spacingAt } from './precision.ts';
+import { quantile } from './quantile.ts';
 
 export interface ClassCounts {
   readonly nan: number;
@@ -45,7 +46,9 @@ export interface Metrics {
   readonly classMismatches: number;
 }
 
-const classes = (x: Float64Array): ClassCounts => {
+type Numbers = Float32Array | Float64Array;
+
+const classes = (x: Numbers): ClassCounts => {
   let [nan, posInf, negInf] = [0, 0, 0];
   for (const v of x) {
     if (v !== v) nan++;
@@ -55,15 +58,12 @@ const classes = (x: Float64Array): ClassCounts => {
   return { nan, posInf, negInf };
 };
 
-const quantile = (values: Float64Array, q: number): number =>
-  values.length === 0 ? 0 : values.sort()[Math.min(values.length - 1, Math.ceil(q * values.length) - 1)]!;
-
 /** Rounding errors spread evenly over a spacing s have variance s²/12: for values spread over a binade, 6.02 dB a bit and 1.25 more on average. */
 export const sqnrCeilingOf = (t: Tensor): number => {
   const p = precisionOf(t.dtype);
   if (!p) return Infinity;
   let [signal, noise] = [0, 0];
-  for (const y of numbersIn(t)) {
+  for (const y of readNumbers(t)) {
     if (!Number.isFinite(y) || y === 0) continue;
     // Scaled so that squares neither overflow nor vanish.
     const s = spacingAt(y, p) / Math.abs(y);
@@ -73,11 +73,11 @@ export const sqnrCeilingOf = (t: Tensor): number => {
   return noise === 0 ? Infinity : 10 * Math.log10(signal / noise);
 };
 
-const topKOf = (a: Float64Array, g: Float64Array, dims: readonly number[], ks: readonly number[]): Record<number, number> => {
+const topKOf = (a: Numbers, g: Numbers, dims: readonly number[], ks: readonly number[]): Record<number, number> => {
   const length = dims.at(-1) ?? 1;
   const found: Record<number, number> = {};
   if (dims.length === 0 || g.length === 0) return found;
-  const order = (x: Float64Array, from: number): number[] =>
+  const order = (x: Numbers, from: number): number[] =>
     Array.from({ length }, (_, i) => i).sort((i, j) => x[from + j]! - x[from + i]! || i - j);
   for (const k of ks) {
     if (length <= k) continue;
@@ -100,13 +100,13 @@ export const metrics = (
   golden: Tensor,
   { exact, topK = [1, 5] }: { exact?: Float64Array | undefined; topK?: readonly number[] } = {},
 ): Metrics => {
-  const a = numbersIn(actual);
-  const rounded = numbersIn(golden);
+  const a = readNumbers(actual);
+  const rounded = readNumbers(golden);
   const g = exact ?? rounded;
   const p = precisionOf(golden.dtype);
   const n = Math.min(a.length, g.length);
   const [abs, rel] = [new Float64Array(n), new Float64Array(n)];
-  let [compared, related, mismatches] = [0, 0, 0];
+  let [compared, related, mismatches, maxAbs, maxRel] = [0, 0, 0, 0, 0];
   let [sumAbs, sumRel, maxUlp, sumUlp, sumSquares, bias, aa, gg, ag, low, high] = [0, 0, 0, 0, 0, 0, 0, 0, 0, Infinity, -Infinity];
   for (let i = 0; i < n; i++) {
     const [x, y, r] = [a[i]!, g[i]!, rounded[i]!];
@@ -118,7 +118,13 @@ export const metrics = (
     const d = x === r ? 0 : x - y;
     const e = Math.abs(d);
     abs[compared++] = e;
-    if (y !== 0 || x === 0) rel[related++] = y === 0 ? 0 : e / Math.abs(y);
+    if (e > maxAbs) maxAbs = e;
+    if (y !== 0 || x === 0) {
+      const relative = y === 0 ? 0 : e / Math.abs(y);
+      rel[related++] = relative;
+      sumRel += relative;
+      if (relative > maxRel) maxRel = relative;
+    }
     const ulps = p ? e / spacingAt(y, p) : e;
     maxUlp = Math.max(maxUlp, ulps);
     sumUlp += ulps;
@@ -131,17 +137,15 @@ export const metrics = (
     low = Math.min(low, y);
     high = Math.max(high, y);
   }
-  for (let i = 0; i < related; i++) sumRel += rel[i]!;
   const [absolute, relative] = [abs.subarray(0, compared), rel.subarray(0, related)];
   const mean = (s: number, count: number): number => (count === 0 ? 0 : s / count);
   const decibels = (power: number): number => (sumSquares === 0 ? Infinity : 10 * Math.log10(power / sumSquares));
-  const largest = (x: Float64Array): number => x.reduce((m, v) => Math.max(m, v), 0);
   return {
     elements: n,
     compared,
-    maxAbs: largest(absolute),
+    maxAbs,
     meanAbs: mean(sumAbs, compared),
-    maxRel: largest(relative),
+    maxRel,
     meanRel: mean(sumRel, related),
     p999Abs: quantile(absolute, 0.999),
     p999Rel: quantile(relative, 0.999),

@@ -49,19 +49,31 @@ export const precisionOf = (dtype: DType): Precision | undefined => precisions[p
 /** Unit roundoff of a float type, 0 for types that do not round. */
 export const roundoffOf = (dtype: DType): number => precisionOf(dtype)?.u ?? 0;
 
-const bits64 = new DataView(new ArrayBuffer(8));
+const double = new Float64Array(1);
+const words = new Uint32Array(double.buffer);
+/** Sign, exponent and upper mantissa of a double in memory. */
+const UPPER = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+
 /** floor(log2 |x|) of a finite x ≠ 0, exact also for subnormals. */
 export const exponentOf = (x: number): number => {
-  bits64.setFloat64(0, x);
-  const e = (bits64.getUint16(0) >> 4) & 0x7ff;
+  double[0] = x;
+  const e = (words[UPPER]! >>> 20) & 0x7ff;
   return e === 0 ? exponentOf(x * 2 ** 54) - 54 : e - 1023;
+};
+
+/** 2^e; called for every element, so without a power where the bits can be written. */
+const powerOfTwo = (e: number): number => {
+  if (e < -1022 || e > 1023) return 2 ** e;
+  words[UPPER] = (e + 1023) << 20;
+  words[1 - UPPER] = 0;
+  return double[0]!;
 };
 
 /** Spacing of a type's values at |x|: one unit in the last place. */
 export const spacingAt = (x: number, { bits, minSubnormal, max }: Precision): number => {
   if (x === 0) return minSubnormal;
   const e = exponentOf(Math.min(Math.abs(x), max)) - bits + 1;
-  return Math.max(2 ** e, minSubnormal);
+  return Math.max(powerOfTwo(e), minSubnormal);
 };
 
 /** A value rounded to a float type, as a number. */
@@ -77,3 +89,7 @@ export const roundedTensor = (dtype: DType, dims: readonly number[], values: Flo
 /** Elements as numbers; the parts of complex ones one after another. @throws FLAGOS_E_DTYPE for strings. */
 export const numbersIn = (t: Tensor): Float64Array =>
   dtypeInfo(t.dtype).lanes === 1 ? t.toNumbers() : Float64Array.from(t.data as Float64Array);
+
+/** As {@link numbersIn}, to be read only: the tensor's own elements where they are such. */
+export const readNumbers = (t: Tensor): Float32Array | Float64Array =>
+  t.dtype === 'float32' || t.dtype === 'float64' ? (t.data as Float32Array | Float64Array) : numbersIn(t);

@@ -5,7 +5,8 @@ import { Tensor, type Value } from '../core/tensor.ts';
 import { equivalent, type IndexMeaning } from './index-outputs.ts';
 import { modelLevels, type ModelLevel } from './levels.ts';
 import type { Bounds } from './model.ts';
-import { numbersIn, precisionOf } from './precision.ts';
+import { precisionOf, readNumbers } from './precision.ts';
+import { quantile } from './quantile.ts';
 
 /** What a single comparison can say; `unknown` and `flaky` take more than one. */
 export type ScoreLevel = 'bitwise' | ModelLevel | 'fail';
@@ -41,13 +42,6 @@ const KEPT = 8;
 
 const classOf = (x: number): number => (x !== x ? 2 : x === Infinity ? 1 : x === -Infinity ? -1 : 0);
 
-/** 99.9 % quantile of what was gathered; sorts in place. */
-const quantile = (values: Float64Array, q: number): number => {
-  if (values.length === 0) return 0;
-  values.sort();
-  return values[Math.min(values.length - 1, Math.ceil(q * values.length) - 1)]!;
-};
-
 const lower = (a: ScoreLevel, b: ScoreLevel): ScoreLevel => {
   const order: readonly ScoreLevel[] = ['fail', 'loose', 'standard', 'tight', 'bitwise'];
   return order.indexOf(a) < order.indexOf(b) ? a : b;
@@ -77,12 +71,13 @@ class Worst {
 }
 
 const scoreFloats = (actual: Tensor, bounds: Bounds, golden: Tensor): Score => {
-  const a = numbersIn(actual);
-  const rounded = numbersIn(golden);
+  const a = readNumbers(actual);
+  const rounded = readNumbers(golden);
   const exact = bounds.exact!;
   const levels = modelLevels.filter((l) => bounds.allowed![l]);
   const shown = levels.includes('standard') ? 'standard' : levels[0]!;
   const passes = new Map<ModelLevel, boolean>(levels.map((l) => [l, true]));
+  const allowed = bounds.allowed![shown]!;
   const etas = new Float64Array(a.length);
   const worst = new Worst();
   const max = precisionOf(golden.dtype)?.max ?? Infinity;
@@ -90,13 +85,13 @@ const scoreFloats = (actual: Tensor, bounds: Bounds, golden: Tensor): Score => {
   for (let i = 0; i < a.length; i++) {
     const [x, y, r] = [a[i]!, exact[i]!, rounded[i]!];
     if (x === r || (x !== x && r !== r)) {
-      const t = bounds.allowed![shown]![i]!;
+      const t = allowed[i]!;
       if (x === x && Number.isFinite(y) && t > 0 && Number.isFinite(t)) etas[i] = Math.min(1, Math.abs(x - y) / t);
       continue;
     }
     bitwise = false;
     if (classOf(x) !== classOf(r)) {
-      const t = bounds.allowed![shown]![i]!;
+      const t = allowed[i]!;
       // An infinity where the value is within reach of the type's largest, or where sums on the way overflow.
       const edge = Number.isFinite(y) && x === x && r === r && Math.sign(x) === Math.sign(r) && Math.abs(y) + t >= max * (1 - 2 ** -8);
       // Inputs read in less than they hold may become 0, and 0 · ∞ is NaN.
@@ -121,7 +116,8 @@ const scoreFloats = (actual: Tensor, bounds: Bounds, golden: Tensor): Score => {
     }
   }
   const reached = classMismatches > 0 ? 'fail' : bitwise ? 'bitwise' : (levels.find((l) => passes.get(l)) ?? 'fail');
-  const maxEta = etas.reduce((m, e) => Math.max(m, e), 0);
+  let maxEta = 0;
+  for (let i = 0; i < etas.length; i++) if (etas[i]! > maxEta) maxEta = etas[i]!;
   return {
     level: bounds.cap ? lower(reached, bounds.cap) : reached,
     maxEta,
@@ -153,8 +149,8 @@ const repeated = (t: Tensor, { extent, stride }: NonNullable<IndexMeaning['disti
 const scoreExact = (actual: Tensor, golden: Tensor, index: IndexMeaning | undefined, cap: ModelLevel | undefined): Score => {
   const { kind } = dtypeInfo(golden.dtype);
   const float = kind === 'float' || kind === 'complex';
-  const a: ArrayLike<number | bigint | string> = float ? numbersIn(actual) : actual.data;
-  const g: ArrayLike<number | bigint | string> = float ? numbersIn(golden) : golden.data;
+  const a: ArrayLike<number | bigint | string> = float ? readNumbers(actual) : actual.data;
+  const g: ArrayLike<number | bigint | string> = float ? readNumbers(golden) : golden.data;
   const worst = new Worst();
   let [wrong, classMismatches, same] = [0, 0, true];
   const miss = (i: number): void => {

@@ -6,7 +6,7 @@ import { dtypeInfo } from '../core/dtype.ts';
 import { hashOf } from '../core/hash.ts';
 import { MapValue, Sequence, Tensor, type Value } from '../core/tensor.ts';
 import type { Bounds, Score } from '../accuracy/index.ts';
-import { numbersIn, precisionOf, spacingAt } from '../accuracy/precision.ts';
+import { precisionOf, readNumbers, spacingAt } from '../accuracy/precision.ts';
 
 export type AlarmKind =
   | 'all-zero'
@@ -39,7 +39,7 @@ const equalBits = (a: ArrayLike<unknown>, b: ArrayLike<unknown>): boolean => {
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;
 };
-const isConstant = (x: Float64Array): boolean => x.every((v) => Object.is(v, x[0]));
+const isConstant = (x: Float32Array | Float64Array): boolean => x.every((v) => Object.is(v, x[0]));
 const rms = (x: Float64Array): number => Math.sqrt(x.reduce((s, v) => s + (Number.isFinite(v) ? v * v : 0), 0) / Math.max(1, x.length));
 
 /** Elements whose error is out of bounds, by position. */
@@ -67,7 +67,7 @@ const tailOf = (bad: Uint8Array, dims: readonly number[]): { axis: number; from:
 };
 
 /** Mean error toward or away from zero in spacings: rounding to nearest has none, cutting off has a half. */
-const roundingBias = (a: Float64Array, exact: Float64Array, dtype: Tensor['dtype']): number => {
+const roundingBias = (a: Float32Array | Float64Array, exact: Float64Array, dtype: Tensor['dtype']): number => {
   const p = precisionOf(dtype);
   if (!p) return 0;
   let [n, sum, squares] = [0, 0, 0];
@@ -148,7 +148,7 @@ export const alarmsOf = ({ actual, bounds, score, inputs, last, ops }: AlarmPart
   const { golden } = bounds;
   if (!(actual instanceof Tensor) || !(golden instanceof Tensor) || actual.size !== golden.size || actual.size === 0) return [];
   if (dtypeInfo(golden.dtype).kind === 'string') return [];
-  const [a, g] = [numbersIn(actual), numbersIn(golden)];
+  const [a, g] = [readNumbers(actual), readNumbers(golden)];
   const found: Alarm[] = [];
   const failed = score.level === 'fail' || score.maxEta > 1;
   if (a.length > 1 && !isConstant(g) && isConstant(a))
@@ -159,7 +159,7 @@ export const alarmsOf = ({ actual, bounds, score, inputs, last, ops }: AlarmPart
         found.push({ kind: 'equals-input', text: 'it is a copy of an input' });
     if (last?.actual instanceof Tensor && equalBits(last.actual.data, actual.data))
       found.push({ kind: 'stale', text: "it is the last call's output" });
-    if (found.length === 0) found.push(...patterns(a, g, golden.dims, bounds));
+    if (found.length === 0) found.push(...patterns(Float64Array.from(a), Float64Array.from(g), golden.dims, bounds));
   }
   if (bounds.exact) {
     const max = precisionOf(golden.dtype)?.max ?? Infinity;

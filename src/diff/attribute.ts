@@ -16,6 +16,7 @@ import { Tensor, type Value } from '../core/tensor.ts';
 import type { StepObserver } from '../dispatch/execute.ts';
 import type { PlannedRegion } from '../dispatch/planner.ts';
 import type { PreparedPlan, Step } from '../dispatch/prepare.ts';
+import { WideAhead } from './ahead.ts';
 import { digestOf, type Alarm } from './alarms.ts';
 import type { Gate } from './gates.ts';
 import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './oracle.ts';
@@ -94,10 +95,12 @@ export class Attribution implements StepObserver {
   readonly #roles = new Roles();
   readonly #last = new Map<PreparedPlan, Map<string, PlannedRegion>>();
   readonly #parts: AttributionParts;
+  readonly #ahead: WideAhead;
   #digests: number[] = [];
 
   constructor(parts: AttributionParts, inputs: ReadonlyMap<string, Value>) {
-    this.#parts = parts;
+    this.#ahead = new WideAhead(parts);
+    this.#parts = { ...parts, ahead: (region) => this.#ahead.take(region) };
     for (const [name, v] of inputs) this.golden.set(name, v);
   }
 
@@ -112,6 +115,22 @@ export class Attribution implements StepObserver {
     return planned?.chip && (!only || only(planned)) ? this.#compare(step, planned) : undefined;
   }
 
+  /** Releases what was made for regions that never ran. */
+  dispose(): Promise<void> {
+    return this.#ahead.dispose();
+  }
+
+  #lookAhead(planned: PlannedRegion): void {
+    // Of a few regions nobody knows which; asking about a region may be counted.
+    if (this.#parts.only) return;
+    const regions = this.#planOf(planned)?.planned.regions ?? [];
+    this.#ahead.begin(regions.slice(regions.indexOf(planned)));
+  }
+
+  #planOf(planned: PlannedRegion): PreparedPlan | undefined {
+    return this.#parts.plans().find((p) => p.planned.regions.includes(planned));
+  }
+
   get #follows(): boolean {
     return this.#parts.mode !== 'local';
   }
@@ -119,6 +138,7 @@ export class Attribution implements StepObserver {
   async #compare(step: Step, planned: PlannedRegion): Promise<void> {
     const { region, chip } = planned;
     const memory = chip!.session.memory;
+    this.#lookAhead(planned);
     const base = {
       region: step.label,
       nodes: region.nodes.map((n) => n.name),
@@ -240,7 +260,7 @@ export class Attribution implements StepObserver {
       if (v === undefined) this.golden.delete(o.name);
       else this.golden.set(o.name, copyOf(v));
     });
-    const plan = this.#parts.plans().find((p) => p.planned.regions.includes(planned));
+    const plan = this.#planOf(planned);
     if (!plan) return;
     let last = this.#last.get(plan);
     if (!last) this.#last.set(plan, (last = lastReaders(plan)));

@@ -32,7 +32,13 @@ export interface OracleParts {
   readonly wide: ChipSession | undefined;
   /** Multiplications from which compiling in float64 is quicker. */
   readonly wideFrom: number;
+  /** What was compiled ahead for a region, if anything was. */
+  readonly ahead?: ((region: Region) => Promise<WideRegion | undefined> | undefined) | undefined;
 }
+
+/** Whether a region's golden is worth a compiler. */
+export const isWide = (region: Region, { wide, wideFrom }: Pick<OracleParts, 'wide' | 'wideFrom'>): boolean =>
+  wide !== undefined && contractionWork(region) >= wideFrom;
 
 /** Multiplications from which a region is worth a compiler: the reference does half a milliard a second. */
 export const WIDE_FROM = 4_000_000;
@@ -42,9 +48,9 @@ export const WIDE_FROM = 4_000_000;
  * @throws FLAGOS_E_UNSUPPORTED for what no expression and no record says.
  */
 export const makeOracle = async (region: Region, samples: readonly Value[], numerics: Numerics, parts: OracleParts): Promise<Oracle> => {
-  const { ops, wide, wideFrom } = parts;
-  if (wide && contractionWork(region) >= wideFrom) {
-    const compiled = await WideRegion.prepare(region, wide, numerics);
+  const { ops, wide } = parts;
+  if (wide && isWide(region, parts)) {
+    const compiled = await (parts.ahead?.(region) ?? WideRegion.prepare(region, wide, numerics));
     if (compiled) return compiled;
   }
   const [node] = region.nodes;

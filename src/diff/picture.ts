@@ -1,6 +1,6 @@
 /** What a report draws of one output, small enough for a file that holds a thousand of them. */
 import type { Bounds } from '../accuracy/index.ts';
-import { numbersIn, precisionOf, spacingAt } from '../accuracy/precision.ts';
+import { precisionOf, readNumbers, spacingAt } from '../accuracy/precision.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 export interface Picture {
@@ -17,8 +17,8 @@ const BINS = 64;
 
 export const pictureOf = (actual: Tensor, bounds: Bounds): Picture => {
   const golden = bounds.golden as Tensor;
-  const a = numbersIn(actual);
-  const g = bounds.exact ?? numbersIn(golden);
+  const a = readNumbers(actual);
+  const g = bounds.exact ?? readNumbers(golden);
   const t = bounds.allowed?.standard;
   const p = precisionOf(golden.dtype);
   const n = g.length;

@@ -3,6 +3,7 @@
  * A region that cannot be prepared after all is taken apart, a node that cannot is given to the next
  * candidate; what was prepared already is kept meanwhile.
  */
+import { isPromise } from '../core/async.ts';
 import { FlagosError } from '../core/errors.ts';
 import type { Graph } from '../core/graph.ts';
 import type { OpSet } from '../ops/registry.ts';
@@ -40,6 +41,18 @@ const ROUNDS = 64;
 
 const keyOf = (r: PlannedRegion): string => `${r.kernel}\n${regionKey(r.region)}`;
 
+/** Kernels prepared side by side; compilers are limited by themselves, to one a core. */
+const AT_ONCE = 8;
+
+type Outcome = { readonly prepared: Prepared } | { readonly thrown: unknown };
+const prepared = (made: Prepared): Outcome => ({ prepared: made });
+const failed = (thrown: unknown): Outcome => ({ thrown });
+
+interface UnderWay {
+  readonly region: PlannedRegion;
+  readonly made: Promise<Outcome>;
+}
+
 class Building {
   readonly #context: BuildContext;
   readonly #special: Specialized;
@@ -72,13 +85,13 @@ class Building {
     else this.#context.setAside(region.kernel, region.signature, thrown.reason, !unsupported && policy.onFailure === 'quarantine');
   }
 
-  #watching(region: PlannedRegion, done: number, regions: number): ((parts?: number, total?: number) => void) | undefined {
+  #watching(region: PlannedRegion, done: () => number, regions: number): ((parts?: number, total?: number) => void) | undefined {
     const { preparing } = this.#context;
     return (
       preparing &&
       ((parts, total) =>
         preparing({
-          done,
+          done: done(),
           regions,
           label: describeRegion(region),
           kernel: region.kernel,
@@ -87,21 +100,55 @@ class Building {
     );
   }
 
+  /** Several at a time: most of it is waiting for compilers, which run on other cores. */
   *#prepare(planned: PlannedGraph, round: number): Flow<boolean> {
     let complete = true;
-    for (const [done, region] of planned.regions.entries()) {
-      if (this.#ready.has(keyOf(region))) continue;
-      const say = this.#watching(region, done, planned.regions.length);
-      say?.();
-      try {
-        const prepared = prepareRegion(region, (r) => this.#inner.control(r, this.#special), say);
-        this.#ready.set(keyOf(region), yield* wait(prepared));
-      } catch (e) {
-        this.#refused(region, e, round);
-        complete = false;
+    let done = planned.regions.filter((r) => this.#ready.has(keyOf(r))).length;
+    const underWay: UnderWay[] = [];
+    const begun = new Set<string>();
+    const refused = (region: PlannedRegion, thrown: unknown): void => {
+      this.#refused(region, thrown, round);
+      complete = false;
+    };
+    const ready = (region: PlannedRegion, prepared: Prepared): void => {
+      this.#ready.set(keyOf(region), prepared);
+      done++;
+    };
+    try {
+      for (const region of planned.regions) {
+        const key = keyOf(region);
+        if (this.#ready.has(key) || begun.has(key)) continue;
+        begun.add(key);
+        if (underWay.length >= AT_ONCE) yield* this.#ended(underWay.shift()!, ready, refused);
+        const say = this.#watching(region, () => done, planned.regions.length);
+        say?.();
+        try {
+          const made = prepareRegion(region, (r) => this.#inner.control(r, this.#special), say);
+          if (isPromise(made)) underWay.push({ region, made: made.then(prepared, failed) });
+          else ready(region, made);
+        } catch (e) {
+          refused(region, e);
+        }
+      }
+      while (underWay.length > 0) yield* this.#ended(underWay.shift()!, ready, refused);
+    } finally {
+      // One that failed for good ends this; the others are to be released with the rest.
+      for (const { region, made } of underWay) {
+        const outcome = yield* wait(made);
+        if ('prepared' in outcome) ready(region, outcome.prepared);
       }
     }
     return complete;
+  }
+
+  *#ended(
+    { region, made }: UnderWay,
+    ready: (region: PlannedRegion, prepared: Prepared) => void,
+    refused: (region: PlannedRegion, thrown: unknown) => void,
+  ): Flow<void> {
+    const outcome = yield* wait(made);
+    if ('prepared' in outcome) ready(region, outcome.prepared);
+    else refused(region, outcome.thrown);
   }
 
   #plan(): PlannedGraph {

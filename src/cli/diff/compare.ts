@@ -143,6 +143,7 @@ export const compareModel = async (c: Comparison): Promise<DiffReport> => {
       command: c.command,
     };
   } finally {
+    await observer.dispose();
     await loaded.dispose();
   }
 };
