@@ -19,6 +19,8 @@ export interface Io {
   readonly width: number;
   /** This program's own file, to start children from; undefined where it is not run from one. */
   readonly self: string | undefined;
+  /** In a child that may have to be killed: told what it is at. */
+  readonly at?: (what: string) => void;
 }
 
 type Stream = NodeJS.WriteStream;

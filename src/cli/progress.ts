@@ -22,7 +22,8 @@ export interface Progress {
 const silent: Progress = { shown: false, update: () => {}, tick: () => {}, clear: () => {} };
 
 export const makeProgress = (io: Io, forced: boolean, now: () => number = () => performance.now()): Progress => {
-  if (!io.interactive && !forced) return silent;
+  const tell = io.at ?? ((): void => {});
+  if (!io.interactive && !forced) return { ...silent, update: tell };
   const every = io.interactive ? EVERY_MS : EVERY_PLAIN_MS;
   const start = now();
   let last = start + FIRST_MS - every;
@@ -40,6 +41,7 @@ export const makeProgress = (io: Io, forced: boolean, now: () => number = () => 
   return {
     shown: true,
     update: (next) => {
+      tell(next);
       status = next;
       draw();
     },

@@ -14,6 +14,7 @@ import { describeError } from '../errors.ts';
 import { count, table } from '../format.ts';
 import type { Io } from '../io.ts';
 import { toJson } from '../json.ts';
+import { killable } from '../killable.ts';
 import { inputOptions, makeInputs } from '../model/inputs.ts';
 import { loadModel, modelHelp, modelOptions } from '../model/source.ts';
 import { makeProgress, watchPreparing, withProgress } from '../progress.ts';
@@ -67,81 +68,83 @@ const print = (r: NoiseReport, io: Io, all: boolean): void => {
   );
 };
 
-export const diffNoise = defineCommand({
-  name: 'diff noise',
-  summary: 'show how far runs of a model on the same inputs are apart, region by region',
-  about:
-    'Runs each kernel again on the very same inputs, and the whole model again, and says which regions give other bits, and how far apart. A kernel that declares to be nondeterministic may differ as far as the error model allows two right results; any other must not. Exit code 6 if one does more than is declared, 8 if nothing was compared.',
-  args: { model: required(modelHelp) },
-  options: {
-    repeat: integer('<n>', 'times each kernel runs on the same inputs; default 5', 2),
-    runs: integer('<n>', 'runs of the whole model; default 3', 2),
-    cut: choice(cuts, 'where regions end: before a second sum of products (default), after each node, or as the model usually runs'),
-    all: flag('print every region'),
-    ...inputOptions,
-    ...modelOptions,
-    ...runtimeOptions,
-  },
-  groups: [runtimeGroup],
-  examples: [['flagos diff noise model.onnx --chip vendor:acme --repeat 20', 'whether a chip gives the same bits every time']],
-  run: async ({ args, options: o, io }) => {
-    try {
-      return await withRuntime(o, io, async ({ runtime }) => {
-        const start = performance.now();
-        const loaded = await loadModel(args.model, o, io.cwd, { runtime });
-        const { feeds, notes } = makeInputs(loaded.model, o, io.cwd);
-        const progress = makeProgress(io, o.progress);
-        const whole = runtime.dispatcher();
-        const dispatcher = { ...whole, chips: cutChips(whole.chips, o.cut ?? 'contraction'), preparing: watchPreparing(progress) };
-        const model = new FlagosModel(loaded.model, dispatcher, () => {});
-        const runs = o.runs ?? 3;
-        const observer = new NoiseObserver({
-          ops: runtime.ops,
-          wide: runtime.chips.find((x) => x.id === 'flagos/cpu')?.session,
-          wideFrom: WIDE_FROM,
-          repeats: o.repeat ?? 5,
-          before: (label) => progress.update(label),
-        });
-        const inputs = loaded.model.graph.inputs.map((i) => feeds[i.name]);
-        let first: (Tensor | undefined)[] = [];
-        const spreads = loaded.model.graph.outputs.map((): Spread => spreadOf(undefined, undefined));
-        try {
-          await withProgress(progress, 'planning and preparing', async () => {
-            for (let r = 0; r < runs; r++) {
-              observer.run();
-              const made = model.runPositional(inputs, { observer });
-              const values = isPromise(made) ? await made : made;
-              if (r === 0) first = values.map((v) => (v instanceof Tensor ? v.clone() : undefined));
-              else
-                values.forEach((v, i) => {
-                  const s = spreadOf(v, first[i]);
-                  if (s.rms > spreads[i]!.rms || s.classMismatches > spreads[i]!.classMismatches) spreads[i] = s;
-                });
-            }
+export const [diffNoise, diffNoiseWorker] = killable(
+  defineCommand({
+    name: 'diff noise',
+    summary: 'show how far runs of a model on the same inputs are apart, region by region',
+    about:
+      'Runs each kernel again on the very same inputs, and the whole model again, and says which regions give other bits, and how far apart. A kernel that declares to be nondeterministic may differ as far as the error model allows two right results; any other must not. Exit code 6 if one does more than is declared, 8 if nothing was compared.',
+    args: { model: required(modelHelp) },
+    options: {
+      repeat: integer('<n>', 'times each kernel runs on the same inputs; default 5', 2),
+      runs: integer('<n>', 'runs of the whole model; default 3', 2),
+      cut: choice(cuts, 'where regions end: before a second sum of products (default), after each node, or as the model usually runs'),
+      all: flag('print every region'),
+      ...inputOptions,
+      ...modelOptions,
+      ...runtimeOptions,
+    },
+    groups: [runtimeGroup],
+    examples: [['flagos diff noise model.onnx --chip vendor:acme --repeat 20', 'whether a chip gives the same bits every time']],
+    run: async ({ args, options: o, io }) => {
+      try {
+        return await withRuntime(o, io, async ({ runtime }) => {
+          const start = performance.now();
+          const loaded = await loadModel(args.model, o, io.cwd, { runtime });
+          const { feeds, notes } = makeInputs(loaded.model, o, io.cwd);
+          const progress = makeProgress(io, o.progress);
+          const whole = runtime.dispatcher();
+          const dispatcher = { ...whole, chips: cutChips(whole.chips, o.cut ?? 'contraction'), preparing: watchPreparing(progress) };
+          const model = new FlagosModel(loaded.model, dispatcher, () => {});
+          const runs = o.runs ?? 3;
+          const observer = new NoiseObserver({
+            ops: runtime.ops,
+            wide: runtime.chips.find((x) => x.id === 'flagos/cpu')?.session,
+            wideFrom: WIDE_FROM,
+            repeats: o.repeat ?? 5,
+            before: (label) => progress.update(label),
           });
-        } finally {
-          await model.dispose();
-        }
-        const regions = observer.regions();
-        const report: NoiseReport = {
-          schema: NOISE_SCHEMA,
-          model: loaded.path,
-          runs,
-          notes: [...loaded.notes, ...notes],
-          regions,
-          endToEnd: loaded.model.graph.outputs.map(({ name }, i) => ({ output: name, spread: spreads[i]! })),
-          seconds: (performance.now() - start) / 1000,
-        };
-        const code = regions.some((x) => x.state === 'flaky') ? 6 : regions.every((x) => x.state === 'not compared') ? 8 : 0;
-        if (o.json) io.out(toJson({ ...report, ok: code === 0, exit: code }));
-        else print(report, io, o.all);
+          const inputs = loaded.model.graph.inputs.map((i) => feeds[i.name]);
+          let first: (Tensor | undefined)[] = [];
+          const spreads = loaded.model.graph.outputs.map((): Spread => spreadOf(undefined, undefined));
+          try {
+            await withProgress(progress, 'planning and preparing', async () => {
+              for (let r = 0; r < runs; r++) {
+                observer.run();
+                const made = model.runPositional(inputs, { observer });
+                const values = isPromise(made) ? await made : made;
+                if (r === 0) first = values.map((v) => (v instanceof Tensor ? v.clone() : undefined));
+                else
+                  values.forEach((v, i) => {
+                    const s = spreadOf(v, first[i]);
+                    if (s.rms > spreads[i]!.rms || s.classMismatches > spreads[i]!.classMismatches) spreads[i] = s;
+                  });
+              }
+            });
+          } finally {
+            await model.dispose();
+          }
+          const regions = observer.regions();
+          const report: NoiseReport = {
+            schema: NOISE_SCHEMA,
+            model: loaded.path,
+            runs,
+            notes: [...loaded.notes, ...notes],
+            regions,
+            endToEnd: loaded.model.graph.outputs.map(({ name }, i) => ({ output: name, spread: spreads[i]! })),
+            seconds: (performance.now() - start) / 1000,
+          };
+          const code = regions.some((x) => x.state === 'flaky') ? 6 : regions.every((x) => x.state === 'not compared') ? 8 : 0;
+          if (o.json) io.out(toJson({ ...report, ok: code === 0, exit: code }));
+          else print(report, io, o.all);
+          return code;
+        });
+      } catch (thrown) {
+        const code = codeOfFailure(thrown);
+        if (code === undefined) throw thrown;
+        io.err(describeError(thrown as Error, io, o.debug));
         return code;
-      });
-    } catch (thrown) {
-      const code = codeOfFailure(thrown);
-      if (code === undefined) throw thrown;
-      io.err(describeError(thrown as Error, io, o.debug));
-      return code;
-    }
-  },
-});
+      }
+    },
+  }),
+);

@@ -3,12 +3,12 @@ import type { Command } from '../args/command.ts';
 import { chips } from './chips.ts';
 import { conformance } from './conformance.ts';
 import { conformanceWorker } from './conformance-worker.ts';
-import { diff } from './diff.ts';
+import { diff, diffWorker } from './diff.ts';
 import { diffBisect, diffBisectWorker } from './diff-bisect.ts';
-import { diffCapture } from './diff-capture.ts';
-import { diffChips } from './diff-chips.ts';
-import { diffNoise } from './diff-noise.ts';
-import { diffRepro } from './diff-repro.ts';
+import { diffCapture, diffCaptureWorker } from './diff-capture.ts';
+import { diffChips, diffChipsWorker } from './diff-chips.ts';
+import { diffNoise, diffNoiseWorker } from './diff-noise.ts';
+import { diffRepro, diffReproWorker } from './diff-repro.ts';
 import { diffSelftest } from './diff-selftest.ts';
 import { doctor } from './doctor.ts';
 import { explain } from './explain.ts';
@@ -50,5 +50,10 @@ export const commands: readonly Command[] = [
   verify,
   verifyWorker,
   kitWorker,
+  diffWorker,
+  diffCaptureWorker,
+  diffNoiseWorker,
+  diffChipsWorker,
+  diffReproWorker,
   diffBisectWorker,
 ];
