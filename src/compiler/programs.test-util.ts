@@ -169,6 +169,14 @@ export const programKinds: Readonly<Record<string, (r: Random) => RandomProgram 
     const c = inputs.make('float32', r.pick([[n], [m, 1], [1], [m, n], [1, n]]));
     return inputs.program('gemm', [gemm(a, transposed(b), c, { alpha: 0.5, beta: 2 })]);
   },
+  /** One or two rows times a matrix that is known beforehand. */
+  'few rows': (r) => {
+    const inputs = new Inputs(r);
+    const dtype = r.pick(numbers);
+    const [m, n, k] = [1 + r.below(2), 30 + r.below(60), 4 + r.below(80)];
+    const [a, b] = [inputs.make(dtype, [m, k], false), inputs.make(dtype, r.below(2) ? [k, n] : [n, k], true)];
+    return inputs.program('few rows', [matmul(a, b.shape[0] === k && b.shape[1] === n ? b : transposed(b), activation(r))]);
+  },
   conv: (r) => convolution(r, false),
   depthwise: (r) => convolution(r, true),
   pool: (r) => {

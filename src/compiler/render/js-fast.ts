@@ -14,8 +14,8 @@ import * as math from './js-math.ts';
 import * as rt from './js-runtime.ts';
 
 const target: Target = {
-  rows: TILE_ROWS,
-  columns: TILE_COLUMNS,
+  tile: { rows: TILE_ROWS, columns: TILE_COLUMNS },
+  lowTiles: [],
   lanes: 1,
   jam: 8,
   tileTypes: new Set(['float32', 'float64', 'int32', 'uint32']),

@@ -5,10 +5,17 @@
  */
 import type { DType } from '../../core/dtype.ts';
 import type { Buffer, Local } from '../loops.ts';
-import type { Sched } from '../schedule/ir.ts';
+import type { Sched, TileShape } from '../schedule/ir.ts';
 import { writeLanes, writeReduction } from './wasm-lane-loops.ts';
 import { StageCode } from './wasm-stage-code.ts';
+import { tileName } from './wasm-tile.ts';
 import { op, set } from './wasm-types.ts';
+
+/** A register tile, and the type of its elements. */
+export interface TileUse {
+  readonly dtype: DType;
+  readonly shape: TileShape;
+}
 
 export interface WasmStage {
   /** Parameters and body of the function. */
@@ -19,13 +26,13 @@ export interface WasmStage {
   readonly counters: readonly string[];
   /** Functions it calls. */
   readonly used: ReadonlySet<string>;
-  /** Element types of the tiles it calls. */
-  readonly tiles: ReadonlySet<DType>;
+  /** Tiles it calls. */
+  readonly tiles: readonly TileUse[];
 }
 
 class StageWriter {
   readonly #code: StageCode;
-  readonly #tiles = new Set<DType>();
+  readonly #tiles: TileUse[] = [];
 
   constructor(body: readonly Sched[], around: readonly Local[]) {
     this.#code = new StageCode(around);
@@ -64,15 +71,15 @@ class StageWriter {
     }
   }
 
-  #tile({ a, aAt, b, bAt, out, steps }: Extract<Sched, { kind: 'tile' }>): void {
+  #tile({ shape, a, aAt, b, bAt, out, steps }: Extract<Sched, { kind: 'tile' }>): void {
     const { scalar } = this.#code;
-    this.#tiles.add(a.dtype);
+    this.#tiles.push({ dtype: a.dtype, shape });
     const addresses = [
       scalar.address32(a, aAt),
       scalar.address32(b, bAt),
       scalar.address32(out, { kind: 'const', type: 'index', value: 0 }),
     ];
-    this.#code.push(op(`call $tile_${a.dtype}`, ...addresses, scalar.expr(steps)));
+    this.#code.push(op(`call ${tileName(a.dtype, shape)}`, ...addresses, scalar.expr(steps)));
   }
 
   get stage(): WasmStage {

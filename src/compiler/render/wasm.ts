@@ -11,12 +11,12 @@ import { layOutWorkspace } from '../schedule/workspace.ts';
 import type { Workspace } from '../workspace.ts';
 import { functionTexts } from './wasm-functions.ts';
 import { writeStage, type WasmStage } from './wasm-stage.ts';
-import { TILE_COLUMNS, TILE_ROWS, tileFunction } from './wasm-tile.ts';
+import { LOW_TILES, TILE, tileFunction } from './wasm-tile.ts';
 import { elementBytes, get, i32, op } from './wasm-types.ts';
 
 const target: Target = {
-  rows: TILE_ROWS,
-  columns: TILE_COLUMNS,
+  tile: TILE,
+  lowTiles: LOW_TILES,
   lanes: 4,
   jam: 1,
   tileTypes: new Set(['float32', 'int32', 'uint32']),
@@ -53,7 +53,7 @@ class ModuleWriter {
 
   #stage(s: WasmStage): string {
     s.used.forEach((f) => this.#used.add(f));
-    s.tiles.forEach((t) => this.#tiles.add(tileFunction(t)));
+    s.tiles.forEach(({ dtype, shape }) => this.#tiles.add(tileFunction(dtype, shape)));
     let name = this.#stages.get(s.text);
     if (!name) this.#stages.set(s.text, (name = `$stage${this.#stages.size}`));
     return name;

@@ -5,8 +5,8 @@
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import { contractionOf as contractionIn, matchReduction } from '../contraction/match.ts';
 import type { ScalarType } from '../expr.ts';
-import type { LExpr, Local, Stmt } from '../loops.ts';
-import type { Sched, Target } from './ir.ts';
+import type { Buffer, LExpr, Local, Stmt } from '../loops.ts';
+import { eachNode, type Sched, type Target, type TileShape } from './ir.ts';
 import { coefficientOf } from './linear.ts';
 import { extentOf, localsOf, type Axis } from './nests.ts';
 import { toSched } from './normalize.ts';
@@ -30,6 +30,7 @@ export interface Contraction {
   readonly type: DType;
   /** What becomes of each sum. */
   readonly finish: readonly Sched[];
+  readonly tile: TileShape;
 }
 
 /** Fewer rows, columns or steps than this do not pay for packing. */
@@ -48,8 +49,26 @@ const contiguousAxis = (finish: readonly Stmt[], axes: readonly Axis[]): Axis | 
   return undefined;
 };
 
-/** The contraction a parallel nest calculates; undefined if it is none, or too small to be treated as one. */
-export const contractionOf = (s: Stmt, target: Target): Contraction | undefined => {
+/** Whether an operand is the same at every run: it reads nothing but constants, and no counter of a loop around the nest. */
+export const isKnown = (
+  { value, depends }: Operand,
+  { batch, rows, columns, steps }: Pick<Contraction, 'batch' | 'rows' | 'columns' | 'steps'>,
+  isConstant: (b: Buffer) => boolean,
+): boolean => {
+  const own = new Set([...batch, ...rows, ...columns, ...steps].map((x) => x.v.name));
+  if ([...depends].some((name) => !own.has(name))) return false;
+  let known = true;
+  eachNode(value, (e) => {
+    known &&= e.kind !== 'read' || isConstant(e.buffer);
+  });
+  return known;
+};
+
+/**
+ * The contraction a parallel nest calculates; undefined if it is none, or too small to be treated as one.
+ * @param isConstant whether a buffer holds the same contents at every run.
+ */
+export const contractionOf = (s: Stmt, target: Target, isConstant: (b: Buffer) => boolean): Contraction | undefined => {
   const reduction = matchReduction(s);
   const found = reduction && contractionIn(reduction);
   const type = found && tileType(found.type);
@@ -63,6 +82,10 @@ export const contractionOf = (s: Stmt, target: Target): Contraction | undefined 
   const swap = contiguous !== undefined && ofA.includes(contiguous);
   const [rows, columns, left, right] = swap ? [ofB, ofA, b, a] : [ofA, ofB, a, b];
   const [m, n, depth] = [extentOf(rows), extentOf(columns), extentOf(steps)];
-  if (m < LEAST.rows || n < LEAST.columns || depth < LEAST.steps || m * n * depth < LEAST.work) return undefined;
-  return { batch, rows, columns, steps, left, right, sum, type, finish: toSched(finish) };
+  const made = { batch, rows, columns, steps, left, right, sum, type, finish: toSched(finish) };
+  if (depth < LEAST.steps || m * n * depth < LEAST.work) return undefined;
+  if (m >= LEAST.rows) return n < LEAST.columns ? undefined : { ...made, tile: target.tile };
+  // Few rows pass over the matrix once: packed, it is one stream of memory.
+  const tile = target.lowTiles.find((t) => m <= t.rows && n >= t.columns);
+  return tile && isKnown(right, made, isConstant) ? { ...made, tile } : undefined;
 };

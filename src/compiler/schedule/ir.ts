@@ -28,10 +28,11 @@ export type Sched =
   | { readonly kind: 'if'; readonly cond: LExpr; readonly then: readonly Sched[]; readonly otherwise: readonly Sched[] }
   /**
    * out[i·columns + j] = Σ over `steps` values of k of a[aAt + k·rows + i] · b[bAt + k·columns + j], for the
-   * rows and columns of the target's register tile.
+   * rows and columns of a register tile.
    */
   | {
       readonly kind: 'tile';
+      readonly shape: TileShape;
       readonly a: Buffer;
       readonly aAt: LExpr;
       readonly b: Buffer;
@@ -43,11 +44,18 @@ export type Sched =
 export type For = Extract<Sched, { kind: 'for' }>;
 export type Let = Extract<Sched, { kind: 'let' }>;
 
-/** What a schedule must know of the chip it is for. */
-export interface Target {
-  /** Extents of the register tile. */
+/** Extents of a register tile. */
+export interface TileShape {
   readonly rows: number;
   readonly columns: number;
+}
+
+/** What a schedule must know of the chip it is for. */
+export interface Target {
+  /** The usual register tile. */
+  readonly tile: TileShape;
+  /** Tiles for products of so many rows with a matrix that is packed once, fewest rows first; chips without them leave such products to loops. */
+  readonly lowTiles: readonly TileShape[];
   /** Element types the tile is there for. */
   readonly tileTypes: ReadonlySet<string>;
   /** Type of the tile's sums, by type of its elements. */

@@ -66,8 +66,7 @@ const group = (stmts: readonly Stmt[]): Group[] => {
 };
 
 /** Stages that go over the same rows become one, where there are vectors to go along rows with. */
-const fused = (groups: readonly Group[], target: Target, program: readonly Stmt[], temps: Buffer[]): Group[] => {
-  const isApart = (s: Stmt): boolean => contractionOf(s, target) !== undefined;
+const fused = (groups: readonly Group[], isApart: (s: Stmt) => boolean, program: readonly Stmt[], temps: Buffer[]): Group[] => {
   const out: Group[] = [];
   let run: Stmt[] = [];
   const flush = (): void => {
@@ -81,7 +80,7 @@ const fused = (groups: readonly Group[], target: Target, program: readonly Stmt[
     if (g.kind === 'stage' && g.body.length === 1) run.push(g.body[0]!);
     else {
       flush();
-      out.push(g.kind === 'loop' ? { ...g, body: fused(g.body, target, program, temps) } : g);
+      out.push(g.kind === 'loop' ? { ...g, body: fused(g.body, isApart, program, temps) } : g);
     }
   }
   flush();
@@ -107,13 +106,14 @@ class Scheduling {
   }
 
   #body(body: readonly Stmt[]): Sched[] {
-    const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target) : undefined;
+    const isConstant = (b: Buffer): boolean => this.#constants.has(b);
+    const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target, isConstant) : undefined;
     if (!contraction) {
       const rows = interchangeColumns(toSched(body), this.#target, this.temps);
       const clipped = unrollShort(clipReductions(rows.flatMap(splitInnermost), new Map()));
       return this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
     }
-    const tiled = tileContraction(contraction, this.#target, (b) => this.#constants.has(b));
+    const tiled = tileContraction(contraction, this.#target, isConstant);
     this.temps.push(...tiled.temps);
     this.packing.push(...tiled.once.map((s): Entry => ({ kind: 'stage', body: this.#finished([s]) })));
     return this.#target.lanes > 1 ? [...tiled.body] : unrollShort(tiled.body);
@@ -166,7 +166,8 @@ export const scheduleProgram = (program: Program, target: Target, constants: Rea
   const stmts = normalize(program.body);
   const { once, rest, known } = separateOnce(group(stmts), constants);
   const rows: Buffer[] = [];
-  const stages = target.lanes > 1 ? fused(rest, target, stmts, rows) : rest;
+  const isApart = (s: Stmt): boolean => contractionOf(s, target, (b) => known.has(b)) !== undefined;
+  const stages = target.lanes > 1 ? fused(rest, isApart, stmts, rows) : rest;
   const scheduling = new Scheduling([...program.temps, ...rows], target, known);
   const [early, entries] = [once, stages].map((list) => list.map((e) => scheduling.entry(e)));
   return {

@@ -6,9 +6,9 @@
  */
 import type { Buffer, LExpr } from '../loops.ts';
 import type { DType } from '../../core/dtype.ts';
-import type { Contraction, Operand } from './contraction.ts';
+import { isKnown, type Contraction, type Operand } from './contraction.ts';
 import { conjunction, guardsOf, slackOf, unguarded } from './guards.ts';
-import { at, buffersOf, fresh, instantiate, k, loop, substitute, type Sched, type Target } from './ir.ts';
+import { at, fresh, instantiate, k, loop, substitute, type Sched, type Target } from './ir.ts';
 import { coefficientOf } from './linear.ts';
 import { extentOf, unravel, type Axis } from './nests.ts';
 import { alongOne } from './positions.ts';
@@ -67,15 +67,6 @@ class Tiling {
     return buffer;
   }
 
-  /** Whether an operand is the same at every run: it reads nothing but constants, and no counter of a loop around the nest. */
-  #known(o: Operand): boolean {
-    const { batch, rows, columns, steps } = this.#c;
-    const own = new Set([...batch, ...rows, ...columns, ...steps].map((x) => x.v.name));
-    if ([...o.depends].some((name) => !own.has(name))) return false;
-    const probe: Sched = { kind: 'let', local: fresh(o.value.type, 'x'), value: o.value };
-    return [...buffersOf([probe]).reads].every(this.#isConstant);
-  }
-
   /** Panels from `first` on, `count` of them, packed to `buffer` from element `offset` on. The last one is filled up with copies of the last element. */
   #pack(side: Side, first: LExpr, count: LExpr, buffer: Buffer, offset: LExpr): Sched {
     const { operand, axes, width, extent } = side;
@@ -108,7 +99,8 @@ class Tiling {
     lane: (l: LExpr, value: LExpr, rewrite: (e: LExpr) => LExpr) => Sched,
   ): { cond: LExpr; stmts: Sched[] } | undefined {
     const { operand, axes, width, extent } = side;
-    const innermost = axes.at(-1)!;
+    const innermost = axes.at(-1);
+    if (!innermost) return undefined;
     const guards = guardsOf(operand.value);
     const linear = guards.every((g) => {
       const slack = slackOf(g);
@@ -139,17 +131,17 @@ class Tiling {
   }
 
   schedule(): Tiled {
-    const { batch, rows, columns, left, right } = this.#c;
-    const a = sideOf(left, rows, this.#target.rows);
-    const b = sideOf(right, columns, this.#target.columns);
-    const [knownA, knownB] = [this.#known(left), this.#known(right)];
+    const { batch, rows, columns, left, right, tile: shape } = this.#c;
+    const a = sideOf(left, rows, shape.rows);
+    const b = sideOf(right, columns, shape.columns);
+    const [knownA, knownB] = [left, right].map((o) => isKnown(o, this.#c, this.#isConstant));
     // What is packed whole should be packed once; else what is smaller. The other is packed a block at a time.
     const wholeIsA = knownA !== knownB ? knownA : a.extent <= b.extent;
     const [whole, part] = wholeIsA ? [a, b] : [b, a];
     const perPanel = (s: Side): number => s.width * this.#steps;
 
     const ownBatch = batch.filter((x) => whole.operand.depends.has(x.v.name));
-    const known = wholeIsA ? knownA : knownB;
+    const known = (wholeIsA ? knownA : knownB)!;
     const wholeBuffer = this.#temp(this.#c.type, whole.panels * perPanel(whole) * (known ? extentOf(ownBatch) : 1), 'pw');
     const wholeOffset = known ? at.mul(ravel(ownBatch), whole.panels * perPanel(whole)) : k(0);
     const packWhole = this.#pack(whole, k(0), k(whole.panels), wholeBuffer, wholeOffset);
@@ -162,13 +154,14 @@ class Tiling {
     const firstPanel = blocks === 1 ? k(0) : at.mul(block, blockPanels);
     const panelsHere = part.panels % blockPanels === 0 ? k(blockPanels) : at.min(k(blockPanels), at.sub(k(part.panels), firstPanel));
 
-    const sums = this.#temp(this.#target.sumType(this.#c.type), this.#target.rows * this.#target.columns, 'ts');
+    const sums = this.#temp(this.#target.sumType(this.#c.type), shape.rows * shape.columns, 'ts');
     const [w, p] = [fresh('index', 'w'), fresh('index', 'q')];
     const wholeAt = at.add(wholeOffset, at.mul(w, perPanel(whole)));
     const partAt = at.mul(p, perPanel(part));
     const [wholeStart, partStart] = [at.mul(w, whole.width), at.mul(at.add(firstPanel, p), part.width)];
     const tile: Sched = {
       kind: 'tile',
+      shape,
       out: sums,
       steps: k(this.#steps),
       a: wholeIsA ? wholeBuffer : partBuffer,
@@ -190,7 +183,7 @@ class Tiling {
     const element = (rows: LExpr, columns: LExpr): Sched => {
       const [i, j] = [fresh('index', 'i'), fresh('index', 'j')];
       const [alongRows, alongColumns] = [alongOne(a.axes, at.add(rowStart, i)), alongOne(b.axes, at.add(columnStart, j))];
-      const read: LExpr = { kind: 'read', type: sum.type, buffer: sums, at: at.add(at.mul(i, this.#target.columns), j) };
+      const read: LExpr = { kind: 'read', type: sum.type, buffer: sums, at: at.add(at.mul(i, this.#c.tile.columns), j) };
       const body = instantiate([{ kind: 'let', local: sum, value: read }, ...finish], new Map(), (e) => alongRows(alongColumns(e)));
       return loop(i, rows, [{ kind: 'for', v: j, from: k(0), to: columns, parallel: true, lanes: true, body }]);
     };
