@@ -20,6 +20,8 @@ const PARTS = [
   { from: 64, parts: 32 },
   { from: SHORT, parts: 16 },
 ] as const;
+/** Rows of so few elements have a loop of a known length. */
+const FEW = 64;
 /** Elements a thread should get at least. */
 const GRAIN = 16_384;
 
@@ -89,7 +91,7 @@ export const alongStage = ({ nest, axis, outer, parts }: Along, type: string): C
       outer.map((a) => w.name(a.v)),
       '    ',
       (pad) => {
-        w.push(`${pad}const i64 length = ${w.param(axis.extent)};`);
+        w.push(`${pad}const i64 length = ${axis.extent <= FEW ? axis.extent : w.param(axis.extent)};`);
         w.push(`${pad}i64 at = 0;`);
         w.push(`${pad}for (; at + ${parts} <= length; at += ${parts}) {`);
         add(String(parts), `${pad}  `);
@@ -97,9 +99,11 @@ export const alongStage = ({ nest, axis, outer, parts }: Along, type: string): C
         add('length - at', pad);
       },
     );
-    w.push(`    for (i64 half = ${parts / 2}; half > 0; half >>= 1) for (i64 x = 0; x < half; x++) {`);
-    w.push(`      const ${type} ${part} = part[x], ${w.name(other)} = part[x + half]; part[x] = ${joined};`);
-    w.push('    }');
+    // Loops of known lengths: in one over the halves, too, nothing would be a vector.
+    for (let half = parts / 2; half >= 1; half /= 2)
+      w.push(
+        `    for (i64 x = 0; x < ${half}; x++) { const ${type} ${part} = part[x], ${w.name(other)} = part[x + ${half}]; part[x] = ${joined}; }`,
+      );
     w.push(`    const ${type} ${part} = part[0];`);
     w.block(nest.finish, '    ');
     w.push(`    ${advance(w, axes, names, '1')}`);

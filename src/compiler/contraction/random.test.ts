@@ -144,12 +144,13 @@ times('pool', () => {
   const strides = [pick([1, 2]), pick([1, 2, 3])];
   const pads = [rnd(2), rnd(2), rnd(2), rnd(2)];
   const img = [pick([4, 7, 12]), pick([9, 14, 33, 70])];
+  const dilations = img.map((d, i) => (d > 2 * kernel[i]! ? pick([1, 1, 2]) : 1));
   const x = T('x', [pick([1, 2]), pick([1, 3, 16]), ...img]);
   const attrs = {
     auto_pad: 'NOTSET' as const,
     ceil_mode: rnd(2) === 1,
     count_include_pad: rnd(2) === 1,
-    dilations: undefined,
+    dilations,
     kernel_shape: kernel,
     pads,
     strides,

@@ -19,6 +19,7 @@ import { contractionOf, matchReduction, type ReductionNest } from './match.ts';
 import { readsOnly } from './operands.ts';
 import { panelBytes, panelsOf } from './panels.ts';
 import { canBeQuantized, quantizedArithmetic } from './quantized.ts';
+import { separableOf, separableStage } from './separable.ts';
 import { sliceNests } from './slices.ts';
 import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
@@ -80,7 +81,7 @@ class Scheduling {
       const c = nest && contractionOf(nest);
       const plan = c && this.#plan(c);
       if (plan) this.#stages(plan, out, before ?? out);
-      else if (nest && (this.#across(nest, out) || this.#along(nest, out))) continue;
+      else if (nest && (this.#separable(nest, out) || this.#across(nest, out) || this.#along(nest, out))) continue;
       else if (!nest && this.#transposition(s, out)) continue;
       else if (s.kind === 'for' && !s.parallel) out.push({ ...s, body: this.block(s.body, before ?? out) });
       else out.push(s);
@@ -93,6 +94,13 @@ class Scheduling {
     const stage = t && transpositionStage(t, dtypeInfo(t.from.dtype).bytes, this.#around.target);
     if (stage) out.push(stage);
     return stage !== undefined;
+  }
+
+  /** Writes pooling along rows as a stage; whether it was that. */
+  #separable(nest: ReductionNest, out: Stmt[]): boolean {
+    const separable = separableOf(nest);
+    if (separable) out.push(separableStage(separable, valueType(nest.acc.type)));
+    return separable !== undefined;
   }
 
   /** Writes a reduction across memory as a stage; whether it was one. */
