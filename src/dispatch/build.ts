@@ -10,6 +10,7 @@ import type { OpSet } from '../ops/registry.ts';
 import type { Prepared } from '../plugins/contract.ts';
 import { bindPlan, type PrepareTail } from './bind.ts';
 import { wait, type Flow } from './flow.ts';
+import { checkCode } from './plan-lock.ts';
 import { planGraph, type PlanContext } from './planner.ts';
 import { regionKey, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { describeRegion, disposeKernels, prepareRegion, type PreparedPlan, type PrepareProgress } from './prepare.ts';
@@ -170,6 +171,8 @@ class Building {
         const planned = this.#plan();
         if (!(yield* this.#prepare(planned, round))) continue;
         const kernels = planned.regions.map((r) => this.#ready.get(keyOf(r))!);
+        const { lock } = this.#context;
+        if (lock && checkCode(lock, planned, kernels)) continue;
         const plan = bindPlan(
           this.#special,
           planned,

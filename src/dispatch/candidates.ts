@@ -64,6 +64,7 @@ const doubted = (verdicts: readonly Verdict[]): readonly Verdict[] =>
 export class Candidates {
   readonly #special: Specialized;
   readonly #context: SelectionContext & { readonly chips: readonly OpenChip[] };
+  readonly #judged = new Map<SpecialNode, readonly Verdict[]>();
   readonly #verdicts = new Map<SpecialNode, readonly Verdict[]>();
   readonly #readers = new Map<string, Set<SpecialNode>>();
   readonly #outputs: ReadonlySet<string>;
@@ -152,19 +153,39 @@ export class Candidates {
     ];
   }
 
-  /** Every candidate for a node, as selection left it. */
+  /** Every candidate for a node, as selection leaves it before a lock is asked. */
+  judged(n: SpecialNode): readonly Verdict[] {
+    let known = this.#judged.get(n);
+    if (!known) {
+      const op = opName(n.node.domain, n.node.op);
+      known = doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
+      this.#judged.set(n, known);
+    }
+    return known;
+  }
+
+  /** Every candidate for a node, as selection and the lock left it. */
   verdicts(n: SpecialNode): readonly Verdict[] {
     let known = this.#verdicts.get(n);
     if (!known) {
-      const op = opName(n.node.domain, n.node.op);
-      const signature = signatureOf(n);
-      known = doubted([...this.#find(n).map((c) => judge(c, op, signature, this.#context)), ...this.#control(n)]);
       const { lock } = this.#context;
+      known = this.judged(n);
       // Nodes that wait for shapes are planned again, with the signature they have then.
-      if (lock && !n.waits) known = lock.apply(n.node.name, signature, known);
+      if (lock && !n.waits) known = lock.apply(n.node.name, signatureOf(n), known);
       this.#verdicts.set(n, known);
     }
     return known;
+  }
+
+  /** Refuses every candidate of a node but this one: a lock has the whole plan. */
+  pin(n: SpecialNode, to: Verdict, lock: string): void {
+    const detail = `${lock} locks ${to.kernel} in the plan of this graph`;
+    this.#verdicts.set(
+      n,
+      this.judged(n).map((v): Verdict =>
+        v === to || v.status !== 'eligible' ? v : { ...v, status: 'rejected', reason: 'LOCKED', detail },
+      ),
+    );
   }
 
   /**

@@ -23,7 +23,8 @@ export interface PlanText {
 export const planLabel = (v: { readonly provider: string; readonly chip: string; readonly variant: string }): PlanLabel =>
   `${v.provider}/${v.chip}.${v.variant}`;
 
-const chipOfLabel = (label: PlanLabel): string => label.slice(0, label.indexOf('.', label.indexOf('/')));
+/** Id of the chip. */
+export const chipOfLabel = (label: PlanLabel): string => label.slice(0, label.indexOf('.', label.indexOf('/')));
 
 const forbidden = /[*,|@\s]/;
 /** Whether a label can stand in a plan's text. Names of variants are the provider's own. */

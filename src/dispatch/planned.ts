@@ -43,6 +43,8 @@ export interface PlannedGraph {
   readonly decisions: ReadonlyMap<string, Decision>;
   /** Kernels that were passed over only because they are set aside: when that ends, the plan is worth another look. */
   readonly waitedFor: readonly KernelUse[];
+  /** Nodes of each region, as positions among those planned now. */
+  readonly members: readonly (readonly number[])[];
   /** Which chip and variant runs each node: what was planned now, in its order. */
   readonly choice: PlanText;
   /** What the nodes that were planned now are measured by as a whole, see `graphSignature`. */

@@ -12,6 +12,7 @@ import { Candidates, supportOf } from './candidates.ts';
 import { copyUsOf, regionsOf, type AssignmentProblem } from './cost.ts';
 import { explainChoice, noKernel, type ChoiceFacts } from './explain.ts';
 import { fitPlan, measuredPlan, type WholePlan } from './measured-plan.ts';
+import { fitLocked } from './plan-lock.ts';
 import { planLabel, type PlanText } from './plan-text.ts';
 import { regionKey, signatureOf, type KernelUse, type OpenChip, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { assignmentProblem, labelling } from './problem.ts';
@@ -41,6 +42,8 @@ interface Draft {
   readonly chosen: readonly Verdict[];
   /** Where it was measured as a whole. */
   readonly whole: WholePlan | undefined;
+  /** Where they are given; else they are grown. */
+  readonly regions?: readonly (readonly number[])[];
 }
 
 /** Nodes from the first one that waits on, everything that depends on it included. */
@@ -93,6 +96,46 @@ const byMeasurement = (now: readonly SpecialNode[], tail: readonly SpecialNode[]
   return { problem, labels: whole.verdicts.map(label), chosen: whole.verdicts, whole };
 };
 
+/** The plan a lock has for the graph. @throws FLAGOS_E_LOCK */
+const byLock = (now: readonly SpecialNode[], tail: readonly SpecialNode[], sources: Sources): Draft | undefined => {
+  const { candidates, special, chips, lock, unmergeable } = sources;
+  if (!lock || now.length === 0) return undefined;
+  const signature = candidates.signature(now);
+  const locked = lock.plan(signature);
+  if (!locked) return undefined;
+  const misfit = (at: number | undefined, why: string): undefined => {
+    lock.broken(signature, at === undefined ? undefined : now[at]!.node.name, why);
+  };
+  const maker = new Map(now.flatMap((n, i) => n.node.outputs.map((name) => [name, i] as const)));
+  const inputs = now.map((n) => nodeReads(n.node).flatMap((name) => maker.get(name) ?? []));
+  const fitted = fitLocked(
+    locked,
+    now.map((n) => candidates.judged(n)),
+    { inputs },
+  );
+  if ('why' in fitted) return misfit(fitted.at, fitted.why);
+  const label = labelling(chips);
+  const labels = fitted.verdicts.map(label);
+  for (const members of fitted.regions) {
+    const chip = chips[labels[members[0]!]!];
+    const region = candidates.region(members.map((i) => now[i]!));
+    if (!chip || members.length === 1) continue;
+    if (unmergeable?.has(regionKey(region))) return misfit(members[0], `its ${members.length} nodes did not work as one region`);
+    const support = supportOf(chip.session, region);
+    if (!support.ok) return misfit(members[0], `${chip.id} does not run its ${members.length} nodes as one region: ${support.detail}`);
+  }
+  now.forEach((n, i) => candidates.pin(n, fitted.verdicts[i]!, lock.name));
+  const problem = assignmentProblem(
+    now,
+    tail,
+    fitted.verdicts.map((v) => [v]),
+    special,
+    chips,
+    { cuts: fitted.cuts },
+  );
+  return { problem, labels, chosen: fitted.verdicts, whole: undefined, regions: fitted.regions };
+};
+
 const choiceOf = ({ chosen, problem }: Draft): PlanText => ({ labels: chosen.map(planLabel), cuts: problem.cuts ?? new Set() });
 
 /** Plans a specialized graph. @throws FLAGOS_E_NO_KERNEL */
@@ -100,15 +143,17 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
   const { chips } = context;
   const candidates = new Candidates(special, context);
   const { now, tail } = splitTail(special.nodes, candidates);
+  const sources: Sources = { ...context, candidates, special };
+  const locked = byLock(now, tail, sources);
   const stuck = now.flatMap((node) => (candidates.field(node).length === 0 ? [{ node, verdicts: candidates.verdicts(node) }] : []));
   if (stuck.length) throw noKernel(stuck);
 
-  const sources: Sources = { ...context, candidates, special };
-  const draft = byMeasurement(now, tail, sources) ?? byCost(now, tail, sources);
+  const draft = locked ?? byMeasurement(now, tail, sources) ?? byCost(now, tail, sources);
   const { problem, labels, chosen, whole } = draft;
   const label = labelling(chips);
 
   const regions: PlannedRegion[] = [];
+  const memberLists: (readonly number[])[] = [];
   const add = (members: readonly number[]): void => {
     const nodes = members.map((i) => now[i]!);
     const region = candidates.region(nodes);
@@ -118,6 +163,7 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       return;
     }
     const uses = members.map((i): KernelUse => ({ kernel: chosen[i]!.kernel, signature: signatureOf(now[i]!) }));
+    memberLists.push(members);
     regions.push({
       id: regions.length,
       chip,
@@ -129,7 +175,7 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       uses,
     });
   };
-  for (const members of regionsOf(problem, labels)) add(members);
+  for (const members of draft.regions ?? regionsOf(problem, labels)) add(members);
 
   const copiesTouching = (i: number, at: readonly number[]): number =>
     problem.values.reduce((us, x) => (x.from === i || x.readers.includes(i) ? us + copyUsOf(problem, x, at) : us), 0);
@@ -168,5 +214,13 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       .verdicts(n)
       .flatMap((v): KernelUse[] => (v.reason === 'QUARANTINED' ? [{ kernel: v.kernel, signature: signatureOf(n) }] : [])),
   );
-  return { regions, tail, decisions, waitedFor, choice: choiceOf(draft), signature: () => candidates.signature(now) };
+  return {
+    regions,
+    members: memberLists,
+    tail,
+    decisions,
+    waitedFor,
+    choice: choiceOf(draft),
+    signature: () => candidates.signature(now),
+  };
 };

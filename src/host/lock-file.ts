@@ -1,19 +1,19 @@
 /** The lock file on disk. */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { asError, FlagosError } from '../core/errors.ts';
-import { lockText, parseLock, type LockEntries } from '../opmanager/lock.ts';
+import { lockText, parseLock, type LockContents } from '../opmanager/lock-entries.ts';
 import type { RuntimeParts } from '../runtime/runtime.ts';
 import type { Config } from './config.ts';
 import { readFile } from './read-file.ts';
 
-/** Its entries. @throws FLAGOS_E_FILE, FLAGOS_E_LOCK */
-export const readLockFile = (path: string): LockEntries => parseLock(new TextDecoder().decode(readFile(path)), path);
+/** What is in it. @throws FLAGOS_E_FILE, FLAGOS_E_LOCK */
+export const readLockFile = (path: string): LockContents => parseLock(new TextDecoder().decode(readFile(path)), path);
 
 /** Puts a lock file in place, whole or not at all. @throws FLAGOS_E_FILE */
-export const writeLockFile = (path: string, entries: LockEntries): void => {
+export const writeLockFile = (path: string, contents: LockContents): void => {
   const fresh = `${path}.${process.pid}.new`;
   try {
-    writeFileSync(fresh, lockText(entries));
+    writeFileSync(fresh, lockText(contents));
     renameSync(fresh, path);
   } catch (error) {
     rmSync(fresh, { force: true });
@@ -23,4 +23,4 @@ export const writeLockFile = (path: string, entries: LockEntries): void => {
 
 /** The lock a configuration asks for. One that is asked for must be there: without it nothing would be locked. @throws FLAGOS_E_FILE, FLAGOS_E_LOCK */
 export const readLock = ({ lock, onMismatch }: Pick<Config, 'lock' | 'onMismatch'>): RuntimeParts['lock'] =>
-  lock === undefined ? undefined : { name: lock, entries: readLockFile(lock), onMismatch };
+  lock === undefined ? undefined : { name: lock, contents: readLockFile(lock), onMismatch };

@@ -151,6 +151,8 @@ export type RunValue = Value | DeviceTensor | undefined;
 export interface Prepared {
   /** Bytes this keeps for itself between inputs and outputs. */
   readonly workspaceBytes: number;
+  /** A hash of the code that runs, for kernels made from text: as long as it is the same, so are the bits of the results. Locks keep it. */
+  readonly code?: string;
   /**
    * Runs once. `inputs` stand in the order of the region's inputs and must not be changed. `outputs`
    * stand in the order of its outputs: where a host tensor of the known type and shape is given the

@@ -8,7 +8,8 @@ import type { Value } from '../core/tensor.ts';
 import type { Decision } from '../opmanager/decision.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { mergePolicies, type Policy, type PolicyOverride } from '../opmanager/policy.ts';
-import { Lock, withoutTimes, type LockEntries, type OnMismatch } from '../opmanager/lock.ts';
+import { Lock, withoutTimes, type OnMismatch } from '../opmanager/lock.ts';
+import type { LockContents } from '../opmanager/lock-entries.ts';
 import { noEvidence, type EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { chipFingerprint, identityOf, type ChipIdentity } from '../opmanager/tables/snapshot.ts';
 import type { Tables } from '../opmanager/tables/tables.ts';
@@ -39,7 +40,7 @@ export interface RuntimeParts {
   /** Tables of evidence, read already; closed with the runtime. */
   readonly tables?: Tables;
   /** Which kernels are to be used whatever has been measured. */
-  readonly lock?: { readonly name: string; readonly entries: LockEntries; readonly onMismatch: OnMismatch } | undefined;
+  readonly lock?: { readonly name: string; readonly contents: LockContents; readonly onMismatch: OnMismatch } | undefined;
   /** Milliseconds since 1970, for what expires; default the system's clock. */
   readonly now?: () => number;
   /** What measuring needs of the machine. */
@@ -109,8 +110,8 @@ export class Runtime {
     this.identities = new Map(chips.map(({ id, provider, chip }) => [id, identityOf(provider, chip)]));
     this.broken = broken;
     if (parts.lock) {
-      const { name, entries, onMismatch } = parts.lock;
-      this.#lock = new Lock(name, entries, onMismatch, this.identities, parts.host.logger);
+      const { name, contents, onMismatch } = parts.lock;
+      this.#lock = new Lock(name, contents, onMismatch, this.identities, parts.host.logger);
     }
     this.#calls = new CallTable(CALL_LIMIT, (runner) => {
       const released = this.#release(runner).then(() => void this.#forgotten.delete(released));

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLockFile } from '../../src/host/lock-file.ts';
 import { runProgram } from '../cli/program.ts';
 import type { Ran, Start } from './start.ts';
 
@@ -87,6 +88,27 @@ describe('50 starts that measure everything anew', () => {
         lock: { path: lock, write: false },
       });
       expect({ kernels, bits, warnings }).toEqual({ kernels: ran[0]!.kernels, bits: ran[0]!.bits, warnings: [] });
+    }
+  });
+});
+
+describe('a plan that was tuned on the chips of the library', () => {
+  it('is made again from the lock, in processes without tables', async () => {
+    const lock = join(folder, 'chips.lock.json');
+    const table = join(folder, 'chips');
+    await start({ of: 'chips', table, seed: 1, budgetMs: 300, lock: { path: lock, write: true } });
+    const tuned = await start({ of: 'chips', table, seed: 1, budgetMs: 0 });
+    const [plan] = Object.values(readLockFile(lock).plans);
+    expect(plan).toMatchObject({ regions: [{ nodes: expect.any(String), code: expect.stringMatching(/^[0-9a-f]{16}$/) }] });
+    for (let seed = 1; seed <= 3; seed++) {
+      const { kernels, bits, warnings } = await start({
+        of: 'chips',
+        table: join(folder, 'empty'),
+        seed,
+        budgetMs: 0,
+        lock: { path: lock, write: false },
+      });
+      expect({ kernels, bits, warnings }).toEqual({ kernels: tuned.kernels, bits: tuned.bits, warnings: [] });
     }
   });
 });

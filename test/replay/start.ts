@@ -11,7 +11,7 @@ import { readLockFile, writeLockFile } from '../../src/host/lock-file.ts';
 import { createRuntime } from '../../src/host/flagos.ts';
 import { openTables } from '../../src/host/tables/open.ts';
 import { tune } from '../../src/host/tune.ts';
-import { lockOf } from '../../src/opmanager/lock.ts';
+import { lockOfModel } from '../../src/runtime/model-lock.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { graph, f32, openRuntime } from '../dispatch/kit.ts';
 import { noisyClock, rivals } from './rivals.ts';
@@ -73,7 +73,7 @@ const open = async ({ of, table, lock }: Start, warnings: string[]): Promise<Run
     {
       tables,
       host: { logger, threads: 1, env: {} },
-      lock: obeyed === undefined ? undefined : { name: obeyed, entries: readLockFile(obeyed), onMismatch: 'error' },
+      lock: obeyed === undefined ? undefined : { name: obeyed, contents: readLockFile(obeyed), onMismatch: 'error' },
     },
   );
 };
@@ -96,8 +96,7 @@ const start = async (options: Start): Promise<Ran> => {
     // What was settled on, not what the first run was made of.
     const again = runtime.model(model);
     await again.run({ x });
-    const decisions = again.placement().map((p) => again.explain(p.node));
-    writeLockFile(options.lock.path, lockOf(decisions, runtime.identities));
+    writeLockFile(options.lock.path, lockOfModel(again, runtime.identities));
   }
   const kernels = loaded.placement().map((p) => p.kernel);
   await runtime.close();

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { testIo } from '../../src/cli/testing.ts';
 import { Tensor } from '../../src/core/tensor.ts';
-import { lockOf, lockText, parseLock, type LockEntries, type OnMismatch } from '../../src/opmanager/lock.ts';
+import type { OnMismatch } from '../../src/opmanager/lock.ts';
+import { lockOf, lockText, parseLock, type LockContents, type LockEntries } from '../../src/opmanager/lock-entries.ts';
 import { Tables } from '../../src/opmanager/tables/tables.ts';
 import { performanceRow } from '../../src/opmanager/tables/testing.ts';
 import { silentLogger } from '../../src/core/log.ts';
@@ -65,7 +66,13 @@ const start = async (seed: number, lock?: RuntimeParts['lock'], policy: PolicyOv
     await runtime.close();
   }
 };
-const locked = (entries: LockEntries, onMismatch: OnMismatch = 'error') => ({ name: 'flagos.lock.json', entries, onMismatch });
+/** Kernels alone: plans have tests of their own. */
+const only = (kernels: LockEntries): LockContents => ({ kernels, plans: {} });
+const locked = (kernels: LockEntries, onMismatch: OnMismatch = 'error') => ({
+  name: 'flagos.lock.json',
+  contents: only(kernels),
+  onMismatch,
+});
 
 describe('replay', () => {
   it('50 starts under noise choose differently without the lock, and with it the same kernels and bits', async () => {
@@ -74,7 +81,7 @@ describe('replay', () => {
     const kept = new Set<string>();
     for (let seed = 2; seed < 52; seed++) {
       free.add((await start(seed)).kernels.join());
-      const { kernels, bits, lines } = await start(seed, locked(parseLock(lockText(first.entries), 'l')));
+      const { kernels, bits, lines } = await start(seed, locked(parseLock(lockText(only(first.entries)), 'l').kernels));
       kept.add(`${kernels.join()} ${bits}`);
       expect(lines.filter((l) => l.startsWith('warn'))).toEqual([]);
     }
@@ -108,7 +115,7 @@ describe('replay', () => {
     });
     const identities = new Map(['a', 'b'].map((p) => [`${p}/chip`, { fingerprint: `${p}1`, chip: 'x' }] as const));
     const entries = lockOf([decision('n1', 'a/chip:Abs.d'), decision('n2', 'b/chip:Abs.d'), decision('n3', 'a/chip:Abs.d')], identities);
-    expect(parseLock(lockText(entries), 'l')).toEqual({
+    expect(parseLock(lockText(only(entries)), 'l').kernels).toEqual({
       s: { kernel: 'a/chip:Abs.d', fingerprint: 'a1', chip: 'x', nodes: { n2: { kernel: 'b/chip:Abs.d', fingerprint: 'b1', chip: 'x' } } },
     });
   });
@@ -156,6 +163,12 @@ describe('where it does not fit', () => {
   it.each([
     ['not JSON', '{', 'is no lock file'],
     ['another version', '{"version":9,"kernels":{}}', 'its version is 9'],
+    ['without plans', '{"version":2,"kernels":{}}', 'it has no plans'],
+    [
+      'with a damaged plan',
+      '{"version":2,"kernels":{},"plans":{"g":{"plan":"a/b.c*1","regions":[{"nodes":"3-1"}],"chips":{}}}}',
+      "the plan of 'g' is damaged",
+    ],
     ['nothing in it', '{"version":1}', 'it has no kernels'],
     ['a damaged entry', '{"version":1,"kernels":{"s":{"kernel":1}}}', "the entry of 's' is damaged"],
     [
@@ -187,22 +200,28 @@ describe('flagos lock', () => {
     const model = sqrtModel(folder);
     expect(await flagos('lock', 'write', model, '--prefer', 'reference')).toMatchObject({ code: 0, data: { signatures: 1 } });
     const path = join(folder, 'flagos.lock.json');
-    const entries = parseLock(readFileSync(path, 'utf8'), path);
+    const { kernels: entries, plans } = parseLock(readFileSync(path, 'utf8'), path);
+    expect(Object.values(plans)).toMatchObject([{ plan: 'reference/cpu.float64*1', regions: [{ nodes: '0' }] }]);
     expect(Object.values(entries).map((e) => e.kernel)).toEqual(['reference/cpu:Sqrt.float64']);
     expect(await flagos('lock', 'check', model, '--prefer', 'reference')).toMatchObject({ code: 0, data: { ok: true } });
     expect(await flagos('lock', 'check', model, '--prefer', 'flagos/js')).toMatchObject({
       code: 1,
-      data: { mismatches: [{ locked: 'reference/cpu:Sqrt.float64', why: 'another kernel would be chosen now' }] },
+      data: {
+        mismatches: [
+          { locked: 'reference/cpu:Sqrt.float64', why: 'another kernel would be chosen now' },
+          { node: 'the whole graph', why: 'another plan would be made now' },
+        ],
+      },
     });
     writeFileSync(join(folder, 'flagos.config.json'), '{ "lock": "flagos.lock.json" }');
     const explained = await flagos('explain', model, 'Sqrt');
     expect(JSON.stringify(explained.data)).toContain('"LOCKED"');
     // Of other models nothing is lost, unless asked.
-    writeFileSync(path, lockText({ ...entries, other: Object.values(entries)[0]! }));
+    writeFileSync(path, lockText({ kernels: { ...entries, other: Object.values(entries)[0]! }, plans }));
     await flagos('lock', 'write', model);
-    expect(Object.keys(parseLock(readFileSync(path, 'utf8'), path))).toContain('other');
+    expect(Object.keys(parseLock(readFileSync(path, 'utf8'), path).kernels)).toContain('other');
     await flagos('lock', 'write', model, '--fresh');
-    expect(Object.keys(parseLock(readFileSync(path, 'utf8'), path))).not.toContain('other');
+    expect(Object.keys(parseLock(readFileSync(path, 'utf8'), path).kernels)).not.toContain('other');
   });
 
   it('a lock that is asked for must be there', async () => {

@@ -25,6 +25,8 @@ import { regionExpressions, supportsNode } from './region-expressions.ts';
 /** A compiled program. */
 export interface CompiledProgram {
   readonly workspaceBytes: number;
+  /** See `Prepared.code`. */
+  readonly code: string;
   /** One array per input and per output of the program, in its order. */
   run(inputs: readonly NumericData[], outputs: readonly NumericData[]): void;
   dispose(): void;
@@ -92,6 +94,7 @@ const prepared = (
   const written = new Array<NumericData>(made.length);
   return {
     workspaceBytes: compiled.workspaceBytes,
+    code: compiled.code,
     run: (given, outputs) => {
       check?.(given);
       for (let i = 0; i < from.length; i++) if (from[i]! >= 0) read[i] = (given[from[i]!] as Tensor).data as NumericData;

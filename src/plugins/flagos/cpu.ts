@@ -96,10 +96,11 @@ export class CpuSession implements ChipSession {
       'cpu',
     );
     const code = renderC(program);
-    const { params, tempOffsets, workspaceBytes } = code;
+    const { source, params, tempOffsets, workspaceBytes } = code;
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
     const kernel = await this.#toolchain.load(code, label, watch);
     return new PreparedNative(this.#toolchain, kernel, {
+      source,
       params,
       tempOffsets,
       workspaceBytes,

@@ -1,4 +1,5 @@
 /** The chip `flagos/js`: regions as JavaScript functions. Ready at once, and there wherever this library is. */
+import { hashOf } from '../../core/hash.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Buffer, Program } from '../../compiler/loops.ts';
 import { renderJsFast } from '../../compiler/render/js-fast.ts';
@@ -47,6 +48,11 @@ export class JsSession extends CompiledSession {
 
   protected compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): CompiledProgram {
     const kernel = renderJsFast(program, new Set(constants.keys()));
-    return { workspaceBytes: kernel.workspaceBytes, run: (inputs, outputs) => kernel.run(inputs, outputs), dispose: () => {} };
+    return {
+      workspaceBytes: kernel.workspaceBytes,
+      code: hashOf(kernel.sources.join('\n')),
+      run: (inputs, outputs) => kernel.run(inputs, outputs),
+      dispose: () => {},
+    };
   }
 }

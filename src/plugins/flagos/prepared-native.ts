@@ -4,6 +4,7 @@
  * because changing threads twice takes about 60 µs.
  */
 import type { NumericData } from '../../core/dtype.ts';
+import { hashOf } from '../../core/hash.ts';
 import { Tensor } from '../../core/tensor.ts';
 import type { Prepared, RunValue } from '../contract.ts';
 import type { NativeKernel, NativeToolchain } from './native.ts';
@@ -24,6 +25,8 @@ export interface NativeParts {
   readonly params: readonly number[];
   readonly tempOffsets: readonly number[];
   readonly workspaceBytes: number;
+  /** The C it was compiled from. */
+  readonly source: string;
   readonly constants: readonly (Tensor | undefined)[];
   /** Position of each input among the region's; −1 for constants. */
   readonly inputs: readonly number[];
@@ -36,6 +39,7 @@ export interface NativeParts {
 
 export class PreparedNative implements Prepared {
   readonly workspaceBytes: number;
+  readonly code: string;
   readonly #toolchain: NativeToolchain;
   readonly #kernel: NativeKernel;
   readonly #params: BigInt64Array;
@@ -56,6 +60,7 @@ export class PreparedNative implements Prepared {
     this.#inputs = Int32Array.from(parts.inputs);
     this.#outputs = parts.outputs;
     this.#check = parts.check;
+    this.code = hashOf(parts.source);
     this.#expectedMs = parts.work / FIRST_GUESS;
     const count = parts.inputs.length + parts.outputs.length;
     this.#addresses = new BigUint64Array(count + parts.tempOffsets.length);

@@ -4,6 +4,7 @@
  */
 import type { NumericData } from '../../core/dtype.ts';
 import { FlagosError } from '../../core/errors.ts';
+import { hashOf } from '../../core/hash.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Buffer, Program } from '../../compiler/loops.ts';
 import type { WasmProgram } from '../../compiler/render/wasm.ts';
@@ -20,6 +21,7 @@ interface Place {
 
 export class WasmKernel implements CompiledProgram {
   readonly workspaceBytes: number;
+  readonly code: string;
   readonly #memory: WasmMemory;
   readonly #run: (tables: number) => unknown;
   readonly #written: WasmProgram;
@@ -38,6 +40,7 @@ export class WasmKernel implements CompiledProgram {
     this.#memory = memory;
     this.#run = instance.exports['run']!;
     this.#written = written;
+    this.code = hashOf(written.text);
     this.#outputs = program.outputs;
     this.#inputs = program.inputs.flatMap((buffer, position) => (constants.has(buffer) ? [] : [{ buffer, position }]));
     let bytes = 0;
