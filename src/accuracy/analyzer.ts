@@ -11,6 +11,8 @@ export interface Arithmetic {
   readonly roundoff: number;
   /** Absolute error of an operation near 0, where results are subnormal or vanish. */
   readonly tiny: number;
+  /** Absolute error allowed to functions whose values are of order one (sigmoid, tanh, erf), units of roundoff. */
+  readonly absolute: number;
   /** Errors of a sum of K terms, in units of roundoff and of Σ|terms|. */
   readonly growth: (terms: number) => number;
   /** The same where the number of terms depends on data. */

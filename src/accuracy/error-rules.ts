@@ -58,10 +58,11 @@ const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined =
     const y = wide(a.valueOf(e, scope));
     const u = 2 * f.ulp * a.arithmetic.roundoff;
     const own = roundingOf(f.absolute ? max(1, abs(y)) : abs(y), u);
+    const ofOne = f.bounded === true ? a.arithmetic.absolute * a.arithmetic.roundoff : 0;
     const near = inner && nearZero(e, inner);
     const passed = inner && scaled(f.slope(x, y), inner);
     const bounded = near && passed ? select(and(gt(inner, 0), le(abs(x), inner)), near, passed) : passed;
-    return plus(bounded, own, vanishing(a, e));
+    return plus(bounded, own, ofOne > 0 ? constant(ofOne, 'float64') : undefined, vanishing(a, e));
   }
   if (!inner) return undefined;
   const x = wide(a.valueOf(e.x, scope));

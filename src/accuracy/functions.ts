@@ -11,6 +11,8 @@ export interface FunctionError {
   readonly slope: (x: Expr, y: Expr) => Expr;
   /** The own error is relative to 1, not to the value: functions with zeros away from 0. */
   readonly absolute?: boolean;
+  /** Its values are of order one, and there are usual ways to calculate it that are exact to a share of 1, not of the value: ½ + ½·tanh(x/2), rational functions. */
+  readonly bounded?: boolean;
 }
 
 const one = constant(1, 'float64');
@@ -32,10 +34,10 @@ export const functionErrors: Readonly<Partial<Record<UnaryOp, FunctionError>>> =
   atan: { ulp: 8, slope: (x) => div(one, add(1, square(x))) },
   sinh: { ulp: 8, slope: (x) => cosh(x) },
   cosh: { ulp: 8, slope: (x) => abs(sinh(x)) },
-  tanh: { ulp: 8, slope: (_, y) => abs(sub(1, square(y))) },
+  tanh: { ulp: 8, slope: (_, y) => abs(sub(1, square(y))), bounded: true },
   asinh: { ulp: 8, slope: (x) => div(one, sqrt(add(1, square(x)))) },
   acosh: { ulp: 8, slope: (x) => div(one, sqrt(abs(sub(square(x), 1)))) },
   atanh: { ulp: 8, slope: (x) => div(one, abs(sub(1, square(x)))) },
-  erf: { ulp: 8, slope: (x) => mul(2 / Math.sqrt(Math.PI), exp(mul(-1, square(x)))) },
-  sigmoid: { ulp: 8, slope: (_, y) => mul(y, sub(1, y)) },
+  erf: { ulp: 8, slope: (x) => mul(2 / Math.sqrt(Math.PI), exp(mul(-1, square(x)))), bounded: true },
+  sigmoid: { ulp: 8, slope: (_, y) => mul(y, sub(1, y)), bounded: true },
 };

@@ -13,7 +13,7 @@ export interface LevelRule {
   readonly growthOf: (terms: Expr) => Expr;
   /** Factor on the ULP budget of an op's record. */
   readonly ulp: number;
-  /** For functions of order one: absolute error allowed besides, units of roundoff. */
+  /** For functions of order one, by themselves and inside of an op: absolute error allowed besides, units of roundoff. */
   readonly absolute: number;
 }
 

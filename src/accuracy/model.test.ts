@@ -122,6 +122,23 @@ describe('other ops', () => {
     expect(i!.allowed).toBeUndefined();
   });
 
+  it('the gates of a recurrence may be exact to a share of 1, at loose, as the functions themselves may', () => {
+    // Every gate is sigmoid(−17) = 4.1e-8 (onnxruntime's is 0 below −15.8), the candidate tanh(−17) = −1: c = −4.1e-8, h = 0 − 1.7e-15.
+    const small = bounds(
+      'LSTM',
+      [t([1, 1, 1], [1]), t([1, 4, 1], [-17, -17, -17, -17]), t([1, 4, 1], [0, 0, 0, 0])],
+      own,
+      { hidden_size: 1 },
+      3,
+    )[2]!;
+    expect(small.exact![0]).toBeCloseTo(-4.14e-8, 10);
+    expect(score(t([1, 1, 1], [0]), small)).toMatchObject({ level: 'loose', maxEta: expect.toSatisfy((e: number) => e > 100) });
+    expect(score(t([1, 1, 1], [-1e-6]), small).level).toBe('fail');
+    const [sigmoid] = bounds('Sigmoid', [t([1], [-17])]);
+    expect(score(t([1], [0]), sigmoid!).level).toBe('loose');
+    expect(score(t([1], [1e-6]), sigmoid!).level).toBe('fail');
+  });
+
   it('recurrent ops and scatters have bounds too', () => {
     const f = (dims: number[]): Tensor =>
       t(
