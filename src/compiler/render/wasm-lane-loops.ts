@@ -1,12 +1,12 @@
 /** Loops in lanes of vectors: parallel loops over neighbours, and reductions over neighbours. */
 import type { LExpr, Local } from '../loops.ts';
-import { constantOf, type For, type Sched } from '../schedule/ir.ts';
+import { buffersOf, constantOf, type For, type Sched } from '../schedule/ir.ts';
 import { mentions } from '../schedule/linear.ts';
 import { LANES } from './wasm-lane-memory.ts';
 import { extremeLanes } from './wasm-lanes.ts';
 import { bitLanes, floatLanes } from './wasm-math.ts';
 import type { StageCode } from './wasm-stage-code.ts';
-import { get, op, set, typeOf } from './wasm-types.ts';
+import { get, i32, op, set, typeOf } from './wasm-types.ts';
 import { WasmVector } from './wasm-vector.ts';
 
 /** Vectors that are worked on together in a loop with sums inside, so that these do not wait for each other. */
@@ -24,12 +24,13 @@ class Groups {
   readonly #varying: Set<string>;
   readonly #groups: readonly WasmVector[];
 
-  constructor(code: StageCode, v: Local, count: number, scalars: (body: readonly Sched[]) => void) {
+  /** @param firsts how far each vector's first lane is from the counter. */
+  constructor(code: StageCode, v: Local, firsts: readonly number[], scalars: (body: readonly Sched[]) => void) {
     this.#code = code;
     this.#scalars = scalars;
     this.#varying = new Set([v.name]);
-    this.#vectors = Array.from({ length: count }, () => new Map<string, string>());
-    this.#groups = this.#vectors.map((map, g) => new WasmVector(code, v, g * LANES, map, this.#varying));
+    this.#vectors = firsts.map(() => new Map<string, string>());
+    this.#groups = this.#vectors.map((map, g) => new WasmVector(code, v, firsts[g]!, map, this.#varying));
   }
 
   /** Each group's vector of an expression's values. */
@@ -75,26 +76,44 @@ class Groups {
   }
 }
 
+/** First lanes of vectors that follow one another. */
+const row = (vectors: number): number[] => Array.from({ length: vectors }, (_, i) => i * LANES);
+
+/** Whether calculating an element twice does no harm: nothing that is written is read. */
+const canRepeat = (s: For): boolean => {
+  const { reads, writes } = buffersOf(s.body);
+  return [...writes].every((b) => !reads.has(b));
+};
+
 /**
- * A parallel loop in lanes: whole groups of vectors, then single vectors, then single values.
+ * A parallel loop in lanes: whole groups of vectors, then single vectors, then what is left: one more
+ * vector that ends where the loop does, or single values.
  * @param scalars writes statements one value at a time.
  */
 export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sched[]) => void): void => {
   const [from, to] = [constantOf(s.from), constantOf(s.to)];
   const count = from === undefined || to === undefined ? undefined : to - from;
-  const together = (groups: number): void => new Groups(code, s.v, groups, scalars).block(s.body);
+  const together = (firsts: readonly number[]): void => new Groups(code, s.v, firsts, scalars).block(s.body);
   const name = code.scalar.nameOf(s.v);
+  const overlaps = count !== undefined && count >= LANES && canRepeat(s);
   code.set(s.v, s.from);
   // A few vectors, and nothing left over: no loop at all.
-  if (count !== undefined && count % LANES === 0 && count <= GROUPS * LANES) return together(count / LANES);
+  if (count !== undefined && count <= GROUPS * LANES && (overlaps || count % LANES === 0)) {
+    const whole = row(Math.floor(count / LANES));
+    const all = count % LANES === 0 ? whole : [...whole, count - LANES];
+    return hasLoop(s.body) ? together(all) : all.forEach((first) => together([first]));
+  }
   const end = code.bound(s.to);
   const widths = hasLoop(s.body) && (count === undefined || count >= GROUPS * LANES) ? [GROUPS, 1] : [1];
-  code.splats.loop(s, () =>
+  code.splats.loop(s, () => {
     widths.forEach((groups, i) =>
-      code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(groups)),
-    ),
-  );
-  if (count === undefined || count % LANES !== 0) code.from(name, end, 1, false, () => scalars(s.body));
+      code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(row(groups))),
+    );
+    if (count === undefined || count % LANES === 0 || !overlaps) return;
+    code.push(set(name, op('i32.sub', end, i32(LANES))));
+    together([0]);
+  });
+  if (count === undefined || (count % LANES !== 0 && !overlaps)) code.from(name, end, 1, false, () => scalars(s.body));
 };
 
 /** A sum (or extreme) over neighbours: vectors of partial results, put together at the end. */
@@ -115,7 +134,7 @@ export const writeReduction = (code: StageCode, s: For, scalars: (body: readonly
   code.set(s.v, s.from);
   const end = code.bound(s.to);
   const step = (width: number) => (): void => {
-    const groups = new Groups(code, s.v, width, scalars);
+    const groups = new Groups(code, s.v, row(width), scalars);
     groups.block(s.body.slice(0, -1));
     groups.expr(value.b).forEach((term, i) => code.push(set(parts[i]!, combine(get(parts[i]!), term))));
   };

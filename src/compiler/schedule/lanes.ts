@@ -6,8 +6,9 @@
 import { dtypeInfo } from '../../core/dtype.ts';
 import type { ScalarType } from '../expr.ts';
 import { readsMemory, type LExpr } from '../loops.ts';
-import { constantOf, type For, type Sched } from './ir.ts';
+import type { For, Sched } from './ir.ts';
 import { coefficientOf, mentions } from './linear.ts';
+import { rangeOf } from './ranges.ts';
 
 /** What a loop's body comes to, lane by lane. */
 interface Tally {
@@ -165,10 +166,8 @@ class Judge {
   }
 }
 
-const extentOf = (s: For): number => {
-  const [from, to] = [constantOf(s.from), constantOf(s.to)];
-  return from === undefined || to === undefined ? Infinity : to - from;
-};
+/** Iterations at most: bounds that are expressions (a window clipped at a border) are taken at their widest. */
+const extentOf = (s: For): number => rangeOf(s.to, new Map())[1] - rangeOf(s.from, new Map())[0];
 
 /** Whether a parallel loop should run in lanes. */
 const isWorth = (s: For, lanes: number): boolean => {

@@ -10,7 +10,7 @@ import { fuseRows } from '../rows.ts';
 import { contractionOf } from './contraction.ts';
 import { interchangeColumns } from './interchange.ts';
 import { moveInvariants } from './invariants.ts';
-import { buffersOf, type Sched, type Target } from './ir.ts';
+import { buffersOf, type For, type Sched, type Target } from './ir.ts';
 import { jamReductions, unrollShort } from './jam.ts';
 import { markLanes } from './lanes.ts';
 import { normalize, toSched } from './normalize.ts';
@@ -110,7 +110,12 @@ class Scheduling {
     const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target, isConstant) : undefined;
     if (!contraction) {
       const rows = interchangeColumns(toSched(body), this.#target, this.temps);
-      const clipped = unrollShort(clipReductions(rows.flatMap(splitInnermost), new Map()));
+      const clipped = unrollShort(
+        clipReductions(
+          rows.flatMap((s) => splitInnermost(s, this.#target.lanes)),
+          new Map(),
+        ),
+      );
       return this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
     }
     const tiled = tileContraction(contraction, this.#target, isConstant);
@@ -126,11 +131,17 @@ class Scheduling {
   }
 }
 
-/** Splits the innermost parallel loop where guards hold throughout its inside. */
-const splitInnermost = (s: Sched): Sched[] => {
+/**
+ * Splits the innermost parallel loop where guards hold throughout its inside; with vectors the loop around
+ * it, too: windows inside of the image then have no bounds to look at, and are written out.
+ */
+const splitInnermost = (s: Sched, lanes: number): Sched[] => {
   if (s.kind !== 'for' || !s.parallel) return [s];
-  if (!s.body.some((x) => x.kind === 'for' && x.parallel)) return splitInterior(s, new Map());
-  return [{ ...s, body: s.body.flatMap(splitInnermost) }];
+  const inner = s.body.find((x): x is For => x.kind === 'for' && x.parallel);
+  if (!inner) return splitInterior(s, new Map());
+  const isLast = !inner.body.some((x) => x.kind === 'for' && x.parallel);
+  const parts = lanes > 1 && isLast ? splitInterior(s, new Map()) : [s];
+  return parts.map((p) => (p.kind === 'for' ? { ...p, body: p.body.flatMap((x) => splitInnermost(x, lanes)) } : p));
 };
 
 /** Stages whose inputs are constant (or made of constants) and that alone write their outputs. */
