@@ -13,6 +13,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { cached, contents, folder, load, probe, realCompiler, recorded, script, toolchain, type Env, withRealCompiler } from './kit.ts';
 import { LibraryCache } from '../../src/host/native/cache.ts';
@@ -213,4 +215,25 @@ it('without any folder that can be written the chip is missing, with what to do'
   writeFileSync(file, '');
   const answer = await probe({ FLAGOS_CACHE: file, XDG_CACHE_HOME: file, TMPDIR: file });
   expect(answer).toMatchObject({ hint: expect.stringContaining('FLAGOS_CACHE') });
+});
+
+withRealCompiler('the library of the thread pool', () => {
+  it.runIf(process.platform === 'linux')(
+    'stays loaded when the runtime that started it was collected: its threads wait in it',
+    async () => {
+      const cache = folder();
+      const mapped = (): number =>
+        readFileSync('/proc/self/maps', 'utf8')
+          .split('\n')
+          .filter((line) => line.includes(cache)).length;
+      await toolchain({ FLAGOS_CACHE: cache });
+      setFlagsFromString('--expose-gc');
+      const collect = runInNewContext('gc') as () => void;
+      for (let i = 0; i < 5; i++) {
+        collect();
+        await new Promise((go) => void setTimeout(go, 10));
+      }
+      expect(mapped()).toBeGreaterThan(0);
+    },
+  );
 });
