@@ -18,6 +18,7 @@ import type { PlannedRegion } from '../dispatch/planner.ts';
 import type { PreparedPlan, Step } from '../dispatch/prepare.ts';
 import { WideAhead } from './ahead.ts';
 import { digestOf, type Alarm } from './alarms.ts';
+import { doubtOf, fallsOnGolden, isInDoubt } from './doubt.ts';
 import type { Gate } from './gates.ts';
 import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './oracle.ts';
 import { copyOf, isRandom, isValue, numericsOf, onHost, runAgain } from './step.ts';
@@ -200,7 +201,7 @@ export class Attribution implements StepObserver {
     const { mode, repeats, gate, pictures, witness } = this.#parts;
     const found = await oracle.evaluate(inputs);
     const witnessed = witness && (await witness(region, inputs, step.label));
-    const suspect = witnessed?.some((v, i) => score(v, found[i]!).level === 'fail') ?? false;
+    const failing = witnessed?.some((v, i) => score(v, found[i]!).level === 'fail') ?? false;
     const bounds = witnessed ? found.map((b, i) => b && { ...b, golden: witnessed[i]! }) : found;
     if (repeats > 1 && !(await this.#steady(step, planned, outputs, repeats)))
       alarms.push({ kind: 'flaky', text: `${repeats} runs on the same inputs gave different bits` });
@@ -224,7 +225,7 @@ export class Attribution implements StepObserver {
     const made = region.outputs.map((o, i) => {
       const b = bounds[i]!;
       const g = goldens?.[i];
-      return outputDiff({
+      const made = outputDiff({
         output: o.name,
         actual: outputs[i]!,
         bounds: b,
@@ -237,8 +238,14 @@ export class Attribution implements StepObserver {
         accumulated: g === undefined ? undefined : spreadOf(outputs[i], g),
         propagated: g === undefined ? undefined : spreadOf(b.golden, g),
       });
+      if (!isInDoubt(made)) return made;
+      return {
+        ...made,
+        doubt: doubtOf({ ops: this.#parts.ops, region, inputs, output: i, actual: outputs[i]!, golden: b.golden, bounds: b }),
+      };
     });
     const ok = made.every((o) => o.ok) && alarms.length === 0;
+    const suspect = failing || made.some(fallsOnGolden);
     const role = this.#roles.of(planned.region, made, ok);
     this.#keep(
       planned,

@@ -20,6 +20,7 @@ import type { Step } from '../dispatch/prepare.ts';
 import { defaultVariant } from '../plugins/contract.ts';
 import { digestOf, type Alarm } from './alarms.ts';
 import type { RegionDiff, RegionTensors } from './attribute.ts';
+import { doubtOf, fallsOnGolden, isInDoubt } from './doubt.ts';
 import type { Gate } from './gates.ts';
 import { makeOracle, type Oracle, type OracleParts } from './oracle.ts';
 import { outputDiff } from './output-diff.ts';
@@ -162,7 +163,7 @@ export class DumpComparison implements StepObserver {
     const known = allKnown(right.inputs);
     const sameInputs = known && right.inputs.every((v, i) => same(v, ours.inputs[i]));
     const boundsRight = !golden && trusted ? undefined : sameInputs ? bounds : known ? await oracle.evaluate(right.inputs) : undefined;
-    const suspect = boundsRight?.some((b, i) => b !== undefined && score(right.outputs[i], b).level === 'fail') ?? false;
+    const failing = boundsRight?.some((b, i) => b !== undefined && score(right.outputs[i], b).level === 'fail') ?? false;
     const isolated = sameInputs
       ? ours.outputs
       : known && !chip && !planned.chip!.session.memory
@@ -186,9 +187,15 @@ export class DumpComparison implements StepObserver {
       });
       // Others' rules compare tensor with tensor, and know nothing of the inputs these were made from.
       const passes = gate && actual instanceof Tensor && g instanceof Tensor ? gate.judge(actual, g).ok : undefined;
-      return { ...made, gate: passes, ok: passes ?? made.ok };
+      const ok = passes ?? made.ok;
+      if (!isInDoubt({ ...made, gate: passes, ok })) return { ...made, gate: passes, ok };
+      // The other side's tensor is about these inputs only where both had the same.
+      const against = sameInputs ? g : b.golden;
+      const doubt = doubtOf({ ops: this.#parts.ops, region, inputs: ours.inputs, output: i, actual, golden: against, bounds: b });
+      return { ...made, gate: passes, ok, doubt };
     });
     const ok = outputs.every((o) => o.ok) && alarms.length === 0;
+    const suspect = failing || outputs.some(fallsOnGolden);
     const role = this.#roles.of(region, outputs, ok);
     return { role, ok, oracle: oracle.kind, outputs, alarms, suspect, goldens: bounds.map((b) => b?.golden) };
   }

@@ -2,6 +2,7 @@
 import { metrics, score, type Bounds, type Metrics, type Score, type ScoreLevel } from '../accuracy/index.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { alarmsOf, type Alarm } from './alarms.ts';
+import type { Doubt } from './doubt.ts';
 import type { Gate } from './gates.ts';
 import { pictureOf, type Picture } from './picture.ts';
 import type { Spread } from './spread.ts';
@@ -20,6 +21,8 @@ export interface OutputDiff {
   readonly accumulated: Spread | undefined;
   readonly propagated: Spread | undefined;
   readonly alarms: readonly Alarm[];
+  /** Of what fails: its worst elements, calculated once more. */
+  readonly doubt?: Doubt | undefined;
   /** Sampled elements and histograms for a report. */
   readonly picture: Picture | undefined;
 }

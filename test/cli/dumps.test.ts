@@ -80,7 +80,7 @@ interface Region {
   role: string;
   suspect: boolean;
   skipped?: string;
-  outputs: { eta: number; gate?: boolean; accumulated: { maxAbs: number }; isolated?: { maxAbs: number } }[];
+  outputs: { doubt?: { blame: string }; eta: number; gate?: boolean; accumulated: { maxAbs: number }; isolated?: { maxAbs: number } }[];
 }
 interface Report {
   regions: Region[];
@@ -100,6 +100,10 @@ describe('a dump of the chip', () => {
     const made = await run('--chip-dump', 'wrong');
     expect(made.code).toBe(1);
     expect(bad(made)).toEqual(['Sum_s/1']);
+    expect(made.report.regions[0]!.outputs[0]!.doubt).toMatchObject({
+      blame: 'chip',
+      elements: [{ index: [0, 3], actual: 5, exact: expect.closeTo(s[3]!, 6) }],
+    });
     // What comes behind it is right, on the inputs it had.
     expect(made.report.regions.map((g) => g.role)).toEqual(['injected', 'inherited', 'inherited']);
     expect(made.report.dumps).toEqual([expect.objectContaining({ side: 'chip', tensors: 3, lacks: [], unused: [] })]);
@@ -144,7 +148,14 @@ describe('a dump of the golden', () => {
     expect(made.report.suspects).toEqual(['Sum_s/1']);
     expect(bad(made)).toEqual([]);
     // Others' rules have no opinion on that.
-    expect(bad(await run('--golden', 'wrong', '--gate', 'pytorch')).length).toBe(3);
+    const judged = await run('--golden', 'wrong', '--gate', 'pytorch');
+    expect(bad(judged).length).toBe(3);
+    // The element calculated again says who is right.
+    expect(judged.code).toBe(4);
+    expect(judged.report.regions[0]!.outputs[0]!.doubt).toMatchObject({
+      blame: 'golden',
+      elements: [{ index: [0, 3], golden: 5, goldenWrong: true, chipWrong: false }],
+    });
   });
 
   it('against a chip here that is wrong names the chip', async () => {

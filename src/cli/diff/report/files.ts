@@ -37,6 +37,7 @@ export const regionJson = (r: RegionDiff) => ({
       worst: w && { index: indexOf(w.at, o.shape), actual: w.actual, expected: w.golden, allowed: w.allowed, eta: w.eta },
       alarms: o.alarms,
       gate: o.gate,
+      doubt: o.doubt && { ...o.doubt, elements: o.doubt.elements.map((e) => ({ ...e, index: indexOf(e.at, o.shape) })) },
       metrics: o.metrics,
       isolated: o.isolated,
       accumulated: o.accumulated,

@@ -70,6 +70,25 @@ const dumpLine = (d: DumpUse, io: Io): string => {
   return `${lines.join('\n')}\n`;
 };
 
+/** What calculating the worst elements again says of a region that fails. */
+const doubtLines = (r: RegionDiff, io: Io): string[] =>
+  r.outputs.flatMap((o): string[] => {
+    const { doubt } = o;
+    if (!doubt) return [];
+    const name = ending(r.region);
+    if (doubt.blame === undefined) return [io.paint.dim(`undecided  ${name}: ${doubt.why ?? ''}\n`)];
+    const [e] = doubt.elements;
+    const says = {
+      chip: 'the chip is wrong',
+      golden: 'the golden is wrong, and the chip is right',
+      both: 'both are wrong',
+      neither: 'both are within bounds',
+    };
+    const at = `[${indexOf(e!.at, o.shape).join(',')}] is ${exact(e!.exact)}: the chip has ${exact(e!.actual)}, the golden ${exact(e!.golden)}`;
+    const text = `exactly  ${name}: ${says[doubt.blame]} at ${count(doubt.elements.length, 'element')} calculated again; ${at}\n`;
+    return [doubt.blame === 'chip' ? text : io.paint.yellow(text)];
+  });
+
 export const printReport = (r: DiffReport, io: Io, all: boolean): void => {
   const p = io.paint;
   io.out(`${p.bold(r.model)} against ${p.bold(r.golden)}, mode ${r.mode}, judged by ${r.gate === 'flagos' ? 'the error model' : r.gate}\n`);
@@ -78,6 +97,7 @@ export const printReport = (r: DiffReport, io: Io, all: boolean): void => {
   const shown = done.filter((x) => all || !x.ok || x.role !== 'clean' || etaOf(x) > 0.5);
   if (shown.length > 0)
     io.out(`\n${table(io, ['region', 'kernel', '', 'level', 'η', 'max abs', 'isolated', 'accumulated', 'worst element'], shown.map(row))}`);
+  for (const x of done) if (!x.ok) for (const line of doubtLines(x, io)) io.out(line);
   // What a dump lacks is said once, for all regions.
   for (const x of r.regions)
     if (x.skipped !== undefined && !x.skipped.startsWith('dump:')) io.out(p.yellow(`not compared  ${x.region}: ${x.skipped}\n`));
