@@ -24,6 +24,7 @@ import { makeOracle, type Oracle, type OracleKind, type OracleParts } from './or
 import { copyOf, isRandom, isValue, numericsOf, onHost, runAgain } from './step.ts';
 import { outputDiff, type OutputDiff } from './output-diff.ts';
 import { Roles, type Role } from './roles.ts';
+import { gathered } from './sampled.ts';
 import { spreadOf } from './spread.ts';
 import type { Witness } from './witness.ts';
 
@@ -201,8 +202,12 @@ export class Attribution implements StepObserver {
     const { mode, repeats, gate, pictures, witness } = this.#parts;
     const found = await oracle.evaluate(inputs);
     const witnessed = witness && (await witness(region, inputs, step.label));
-    const failing = witnessed?.some((v, i) => score(v, found[i]!).level === 'fail') ?? false;
-    const bounds = witnessed ? found.map((b, i) => b && { ...b, golden: witnessed[i]! }) : found;
+    const part = (v: Value, i: number): Value => {
+      const sample = oracle.samples?.[i];
+      return sample && v instanceof Tensor && v.size === sample.of ? gathered(v, sample.positions) : v;
+    };
+    const failing = witnessed?.some((v, i) => score(part(v, i), found[i]!).level === 'fail') ?? false;
+    const bounds = witnessed ? found.map((b, i) => b && { ...b, golden: part(witnessed[i]!, i) }) : found;
     if (repeats > 1 && !(await this.#steady(step, planned, outputs, repeats)))
       alarms.push({ kind: 'flaky', text: `${repeats} runs on the same inputs gave different bits` });
     const right = this.#follows ? region.inputs.map((i) => this.golden.get(i.name)) : [];
@@ -212,7 +217,9 @@ export class Attribution implements StepObserver {
       right.every((v, i) => v === inputs[i] || (v instanceof Tensor && inputs[i] instanceof Tensor && digestOf(v) === digestOf(inputs[i])));
     const goldens = known
       ? same
-        ? bounds.map((b) => b?.golden)
+        ? oracle.samples
+          ? witnessed
+          : bounds.map((b) => b?.golden)
         : await this.#goldens(planned, oracle, right as Value[], step.label)
       : undefined;
     const isolatedValues =
@@ -233,12 +240,14 @@ export class Attribution implements StepObserver {
         ops,
         gate,
         pictures,
+        sample: oracle.samples?.[i],
         other: witness !== undefined,
         isolated: isolatedValues && spreadOf(isolatedValues[i], g),
         accumulated: g === undefined ? undefined : spreadOf(outputs[i], g),
-        propagated: g === undefined ? undefined : spreadOf(b.golden, g),
+        propagated: g === undefined || oracle.samples ? undefined : spreadOf(b.golden, g),
       });
-      if (!isInDoubt(made)) return made;
+      // Samples are calculated in double-double already.
+      if (!isInDoubt(made) || made.sampled) return made;
       return {
         ...made,
         doubt: doubtOf({ ops: this.#parts.ops, region, inputs, output: i, actual: outputs[i]!, golden: b.golden, bounds: b }),
@@ -251,7 +260,15 @@ export class Attribution implements StepObserver {
       planned,
       region.outputs.map((_, i) => goldens?.[i]),
     );
-    return { role, ok, oracle: oracle.kind, outputs: made, alarms, suspect, golden: bounds.map((b) => b?.golden) };
+    return {
+      role,
+      ok,
+      oracle: oracle.kind,
+      outputs: made,
+      alarms,
+      suspect,
+      golden: oracle.samples ? (witnessed ?? []) : bounds.map((b) => b?.golden),
+    };
   }
 
   async #goldens(planned: PlannedRegion, oracle: Oracle, right: readonly Value[], label: string): Promise<readonly (Value | undefined)[]> {

@@ -36,6 +36,18 @@ export interface Doubt {
   readonly why?: string | undefined;
 }
 
+/** What it says, for people. */
+export const doubtSays = (d: Doubt): string => {
+  if (d.blame === undefined) return `undecided: ${d.why ?? ''}`;
+  const who = {
+    chip: 'the chip is wrong',
+    golden: 'the golden is wrong, and the chip is right',
+    both: 'both are wrong',
+    neither: 'both are within bounds',
+  };
+  return `${who[d.blame]} at ${d.elements.length === 1 ? 'the element' : `the ${d.elements.length} elements`} calculated again`;
+};
+
 /** Elements that are calculated again. */
 const WORST = 4;
 /** Operations for one output: some seconds. */

@@ -4,6 +4,7 @@
  *
  * - `model`: the error model of its only op, in float64 from the op's record;
  * - `expressions`: the same analysis over the composed expressions of several ops;
+ * - `sampled`: if asked for, large sums of products at some elements only (sampled.ts);
  * - `wide`: for large sums of products, the region compiled in float64 by `flagos/cpu`, and once more on
  *   absolute values, which gives Σ|a||b| of the whole chain. About sixty times as fast as the reference.
  */
@@ -13,12 +14,15 @@ import type { Value } from '../core/tensor.ts';
 import type { ChipSession, Region } from '../plugins/contract.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { compileRegionModel } from './region-model.ts';
+import { SampledOracle, type Sample } from './sampled.ts';
 import { contractionWork, WideRegion } from './wide.ts';
 
-export type OracleKind = 'model' | 'expressions' | 'wide';
+export type OracleKind = 'model' | 'expressions' | 'wide' | 'sampled';
 
 export interface Oracle {
   readonly kind: OracleKind;
+  /** Of each output, the elements that `evaluate` is about; undefined: all. */
+  readonly samples?: readonly Sample[] | undefined;
   /** @param inputs in the order of the region's inputs. @returns by output of the region. */
   evaluate(inputs: readonly Value[]): Promise<readonly (Bounds | undefined)[]>;
   /** The right values alone. */
@@ -32,13 +36,15 @@ export interface OracleParts {
   readonly wide: ChipSession | undefined;
   /** Multiplications from which compiling in float64 is quicker. */
   readonly wideFrom: number;
+  /** Elements of each output that stand for regions of `wideFrom` multiplications and more; undefined: all are calculated. */
+  readonly sample?: number | undefined;
   /** What was compiled ahead for a region, if anything was. */
   readonly ahead?: ((region: Region) => Promise<WideRegion | undefined> | undefined) | undefined;
 }
 
 /** Whether a region's golden is worth a compiler. */
-export const isWide = (region: Region, { wide, wideFrom }: Pick<OracleParts, 'wide' | 'wideFrom'>): boolean =>
-  wide !== undefined && contractionWork(region) >= wideFrom;
+export const isWide = (region: Region, { wide, wideFrom, sample }: Pick<OracleParts, 'wide' | 'wideFrom' | 'sample'>): boolean =>
+  wide !== undefined && sample === undefined && contractionWork(region) >= wideFrom;
 
 /** Multiplications from which a region is worth a compiler: the reference does half a milliard a second. */
 export const WIDE_FROM = 4_000_000;
@@ -48,6 +54,8 @@ export const WIDE_FROM = 4_000_000;
  * @throws FLAGOS_E_UNSUPPORTED for what no expression and no record says.
  */
 export const makeOracle = async (region: Region, samples: readonly Value[], numerics: Numerics, parts: OracleParts): Promise<Oracle> => {
+  const { sample } = parts;
+  if (sample !== undefined && contractionWork(region) >= parts.wideFrom) return new SampledOracle(parts.ops, region, numerics, sample);
   const { ops, wide } = parts;
   if (wide && isWide(region, parts)) {
     const compiled = await (parts.ahead?.(region) ?? WideRegion.prepare(region, wide, numerics));

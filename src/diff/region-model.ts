@@ -1,18 +1,48 @@
 /** The error model of a region of several ops: one analysis over their composed expressions, so that errors of inner values are carried on as they are inside of a fused kernel. */
 import { Analysis } from '../accuracy/analysis.ts';
-import { declaredArithmetic } from '../accuracy/arithmetic.ts';
+import { declaredArithmetic, type DeclaredArithmetic } from '../accuracy/arithmetic.ts';
 import { levelRules, modelLevels, type Bounds, type ModelLevel } from '../accuracy/index.ts';
 import { precisionOf, roundedTensor } from '../accuracy/precision.ts';
 import { lower } from '../compiler/lower.ts';
 import { renderJs } from '../compiler/render/js.ts';
 import type { TensorExpr } from '../compiler/tensor-expr.ts';
-import { isFloat } from '../core/dtype.ts';
+import { isFloat, type DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
 import type { Numerics } from '../core/numerics.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import type { OpSet } from '../ops/registry.ts';
 import type { Region } from '../plugins/contract.ts';
 import { regionExpressions } from '../plugins/flagos/region-expressions.ts';
+
+/**
+ * Bounds from right values and from the errors of what leads to them. @param errors float64 by level; undefined: none.
+ * @param longest terms of the longest sum.
+ */
+export const boundsFrom = (
+  dtype: DType,
+  dims: readonly number[],
+  exact: Float64Array,
+  errors: Readonly<Partial<Record<ModelLevel, Float64Array | undefined>>>,
+  arithmetic: DeclaredArithmetic,
+  longest: number,
+): Bounds => {
+  const out = precisionOf(dtype)!;
+  const near = out.minSubnormal + longest * arithmetic.tiny;
+  const allowed: Partial<Record<ModelLevel, Float64Array>> = {};
+  for (const level of modelLevels) {
+    if (!(level in errors)) continue;
+    const { factor } = levelRules[level];
+    allowed[level] = exact.map((y, k) => factor * (out.u * Math.abs(y) + (errors[level]?.[k] ?? 0)) + near);
+  }
+  return {
+    golden: roundedTensor(dtype, dims, exact),
+    exact,
+    allowed,
+    overflow: arithmetic.accumulateRoundoff * arithmetic.largest,
+    index: undefined,
+    cap: arithmetic.cap,
+  };
+};
 
 /**
  * Compiles the model for the shapes of a region. @returns bounds by output for inputs of those shapes.
@@ -75,22 +105,10 @@ export const compileRegionModel = (
           index: undefined,
           cap: arithmetic.cap,
         };
-      const exact = made.toNumbers();
-      const near = out.minSubnormal + longest * arithmetic.tiny;
-      const allowed: Partial<Record<ModelLevel, Float64Array>> = {};
-      modelLevels.forEach((level, l) => {
-        const error = errors[l] === undefined ? undefined : (results[errors[l]]!.data as Float64Array);
-        const { factor } = levelRules[level];
-        allowed[level] = exact.map((y, k) => factor * (out.u * Math.abs(y) + (error?.[k] ?? 0)) + near);
-      });
-      return {
-        golden: roundedTensor(dtype, made.dims, exact),
-        exact,
-        allowed,
-        overflow: arithmetic.accumulateRoundoff * arithmetic.largest,
-        index: undefined,
-        cap: arithmetic.cap,
-      };
+      const byLevel = Object.fromEntries(
+        modelLevels.map((level, l) => [level, errors[l] === undefined ? undefined : (results[errors[l]]!.data as Float64Array)]),
+      );
+      return boundsFrom(dtype, made.dims, made.toNumbers(), byLevel, arithmetic, longest);
     });
   };
 };

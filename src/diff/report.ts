@@ -75,6 +75,15 @@ export type ExitCode = keyof typeof exitMeanings;
 
 export const compared = (r: DiffReport): RegionDiff[] => r.regions.filter((x) => x.skipped === undefined);
 
+/** Regions of which every element was compared: a sample never counts as one. */
+export const whole = (r: DiffReport): RegionDiff[] => compared(r).filter((x) => x.outputs.every((o) => o.sampled === undefined));
+
+/** How many regions were looked at in part only; empty if none. */
+export const sampledText = (r: DiffReport): string => {
+  const sampled = compared(r).length - whole(r).length;
+  return sampled === 0 ? '' : ` (${sampled} of them at a sample of elements, which is no comparison of the whole)`;
+};
+
 /** Largest share of what is allowed that a region uses. */
 export const etaOf = (r: RegionDiff): number => Math.max(0, ...r.outputs.map((o) => o.score.maxEta));
 
@@ -83,7 +92,7 @@ export const levelOf = (r: RegionDiff): ScoreLevel => order[Math.min(...r.output
 
 /** @param least share of regions that must have been compared. */
 export const exitCodeOf = (r: DiffReport, least: number, withBaseline: boolean): ExitCode => {
-  const done = compared(r);
+  const done = whole(r);
   if (r.suspects.length > 0) return 4;
   if (r.regions.some((x) => x.alarms.some((a) => a.kind === 'flaky'))) return 6;
   if (withBaseline && r.regressions.length > 0) return 7;

@@ -35,6 +35,8 @@ export interface Comparison {
   readonly progress: Progress;
   readonly policy?: PolicyOverride;
   readonly cut: Cut;
+  /** Elements at which large sums of products are looked at; undefined: all. */
+  readonly sample?: number | undefined;
   /** Which regions are compared; default all. */
   readonly only?: (planned: PlannedRegion) => boolean;
   /** In place of the runtime's own. */
@@ -86,6 +88,7 @@ export const compareModel = async (c: Comparison): Promise<DiffReport> => {
       ops: runtime.ops,
       wide: runtime.chips.find((x) => x.id === 'flagos/cpu')?.session,
       wideFrom: WIDE_FROM,
+      sample: c.sample,
       mode,
       gate,
       only: c.only,

@@ -92,6 +92,11 @@ export const [diff, diffWorker] = killable(
       ),
       atol: real('<a>', 'largest absolute difference besides; default 0'),
       repeat: integer('<n>', 'times each kernel runs on the same inputs, to see whether it gives the same bits; default 1', 1),
+      sample: integer(
+        '<n>',
+        'of large sums of products compare n elements only, chosen by a seed; such a region never counts as compared whole',
+        1,
+      ),
       report: texts('<file>', 'write a report: .html, .json, .csv, .xml (JUnit), .sarif or .md (GitHub step summary)'),
       baseline: text('<file>', 'a former .json report: only what is worse than there fails'),
       'least-compared': real('<share>', 'share of regions that must have been compared; default 0.5'),
@@ -140,8 +145,11 @@ export const [diff, diffWorker] = killable(
           const specs = { golden: goldenDump, chip: options['chip-dump'], inputs: options['inputs-from'] };
           const sides = openSides(specs, loaded.model, new Set(options.input.keys()), io.cwd);
           const dumped = sides.golden !== undefined || sides.chip !== undefined;
-          if (dumped && (options.mode !== undefined || (options.repeat ?? 1) > 1))
-            throw usageError('--mode and --repeat do not go with a dump', 'a dump is compared as far as it goes, and is there once');
+          if (dumped && (options.mode !== undefined || (options.repeat ?? 1) > 1 || options.sample !== undefined))
+            throw usageError(
+              '--mode, --repeat and --sample do not go with a dump',
+              'a dump is compared as far as it goes, and is there once',
+            );
           if (sides.chip && options.chip) throw usageError('--chip and --chip-dump exclude each other: the chip ran elsewhere');
           const inputs = makeInputs(loaded.model, options, io.cwd, [], sides.feeds);
           const comparison: Comparison = {
@@ -153,6 +161,7 @@ export const [diff, diffWorker] = killable(
             mode: options.mode ?? 'all',
             gate,
             repeats: options.repeat ?? 1,
+            sample: options.sample,
             pictures: files.some((f) => f.format === 'html'),
             // A dump has tensors that a fused region would never write down.
             cut: options.cut ?? (dumped ? 'node' : 'contraction'),

@@ -1,6 +1,7 @@
 /** Reports for programs: JSON, CSV, JUnit, SARIF, and the summary page of GitHub Actions. */
 import type { RegionDiff } from '../../../diff/attribute.ts';
-import { compared, etaOf, exitMeanings, levelOf, type DiffReport, type ExitCode } from '../../../diff/report.ts';
+import { doubtSays } from '../../../diff/doubt.ts';
+import { compared, etaOf, exitMeanings, levelOf, sampledText, type DiffReport, type ExitCode } from '../../../diff/report.ts';
 import { version } from '../../../version.ts';
 import { toJson } from '../../json.ts';
 import { indexOf } from './text.ts';
@@ -37,7 +38,12 @@ export const regionJson = (r: RegionDiff) => ({
       worst: w && { index: indexOf(w.at, o.shape), actual: w.actual, expected: w.golden, allowed: w.allowed, eta: w.eta },
       alarms: o.alarms,
       gate: o.gate,
-      doubt: o.doubt && { ...o.doubt, elements: o.doubt.elements.map((e) => ({ ...e, index: indexOf(e.at, o.shape) })) },
+      sampled: o.sampled,
+      doubt: o.doubt && {
+        says: doubtSays(o.doubt),
+        ...o.doubt,
+        elements: o.doubt.elements.map((e) => ({ ...e, index: indexOf(e.at, o.shape) })),
+      },
       metrics: o.metrics,
       isolated: o.isolated,
       accumulated: o.accumulated,
@@ -119,10 +125,13 @@ const junit = (r: DiffReport): string => {
   const cases = r.regions.map((x) => {
     const open = `    <testcase classname="${xml(r.model)}" name="${xml(x.region)}">`;
     if (x.skipped !== undefined) return `${open}<skipped message="${xml(x.skipped)}"/></testcase>`;
+    const part = x.outputs.find((o) => o.sampled)?.sampled;
+    if (x.ok && part)
+      return `${open}<skipped message="right at ${part.elements} of ${part.of} elements, which is not the whole"/></testcase>`;
     return x.ok ? `${open}</testcase>` : `${open}<failure message="${xml(sentence(x))}"/></testcase>`;
   });
   const bad = r.regions.filter((x) => !x.ok && x.skipped === undefined).length;
-  const skipped = r.regions.filter((x) => x.skipped !== undefined).length;
+  const skipped = r.regions.filter((x) => x.skipped !== undefined || (x.ok && x.outputs.some((o) => o.sampled))).length;
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n  <testsuite name="flagos diff" tests="${r.regions.length}" failures="${bad}" skipped="${skipped}" time="${r.seconds.toFixed(3)}">\n${cases.join('\n')}\n  </testsuite>\n</testsuites>\n`;
 };
 
@@ -168,7 +177,7 @@ const markdown = (r: DiffReport, code: ExitCode): string => {
   const lines = [
     `## flagos diff: ${exitMeanings[code]}`,
     '',
-    `\`${r.model}\` against \`${r.golden}\`: ${done.length} of ${r.regions.length} regions compared, ${bad.length} out of bounds (judged by ${r.gate === 'flagos' ? 'the error model' : r.gate}).`,
+    `\`${r.model}\` against \`${r.golden}\`: ${done.length} of ${r.regions.length} regions compared${sampledText(r)}, ${bad.length} out of bounds (judged by ${r.gate === 'flagos' ? 'the error model' : r.gate}).`,
     '',
   ];
   if (bad.length > 0)

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { FlagosError } from '../../../core/errors.ts';
-import { compared, exitMeanings, type DiffReport, type ExitCode } from '../../../diff/report.ts';
+import { compared, type DiffReport, type DumpUse, type ExitCode, exitMeanings, sampledText } from '../../../diff/report.ts';
 import { version } from '../../../version.ts';
 import { regionJson } from './files.ts';
 import { script } from './page-script.ts';
@@ -56,6 +56,16 @@ const dataOf = (r: DiffReport): string => {
   return JSON.stringify({ regions }, plain).replaceAll('<', '\\u003c');
 };
 
+/** What a dump has and lacks. */
+const dumpFacts = (d: DumpUse): [string, string][] => {
+  const facts: [string, string][] = [
+    [`dump of the ${d.side}`, `${d.dump} (${d.form}): ${d.tensors - d.unused.length} of ${d.tensors} tensors used`],
+  ];
+  if (d.unused.length > 0) facts.push(['not compared', `in the dump only: ${d.unused.join(', ')}`]);
+  if (d.lacks.length > 0 && d.side !== 'inputs') facts.push(['not compared', `the dump lacks: ${d.lacks.join(', ')}`]);
+  return facts;
+};
+
 /** @throws FLAGOS_E_FILE */
 export const renderHtml = (r: DiffReport, code: ExitCode): string => {
   const { code: plot, css } = plottingLibrary();
@@ -66,8 +76,13 @@ export const renderHtml = (r: DiffReport, code: ExitCode): string => {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>flagos diff: ${escape(r.model)}</title><style>${css}${style}</style></head><body><main>
 <h1>${escape(r.model.split('/').at(-1)!)}</h1>
-<p class="verdict ${code === 0 ? 'ok' : 'bad'}">${exitMeanings[code]}: ${bad.length === 0 ? 'no region' : bad.length === 1 ? '1 region' : `${bad.length} regions`} out of bounds, ${done.length} of ${r.regions.length} compared</p>
-<table>${fact('model', `<code>${escape(r.model)}</code>`)}${fact('chips', escape(r.chips.join(', ') || 'by policy'))}${fact('golden', escape(r.golden))}${fact('judged by', r.gate === 'flagos' ? 'the error model' : escape(r.gate))}${fact('mode', r.mode)}${r.notes.map((n) => fact('note', escape(n))).join('')}${fact('coverage', escape(r.coverage.line))}${fact('again', `<code>${escape(r.command)}</code>`)}</table>
+<p class="verdict ${code === 0 ? 'ok' : 'bad'}">${exitMeanings[code]}: ${bad.length === 0 ? 'no region' : bad.length === 1 ? '1 region' : `${bad.length} regions`} out of bounds, ${done.length} of ${r.regions.length} compared${sampledText(r)}</p>
+<table>${fact('model', `<code>${escape(r.model)}</code>`)}${fact('chips', escape(r.chips.join(', ') || 'by policy'))}${fact('golden', escape(r.golden))}${fact('judged by', r.gate === 'flagos' ? 'the error model' : escape(r.gate))}${fact('mode', r.mode)}${r.notes.map((n) => fact('note', escape(n))).join('')}${(
+    r.dumps ?? []
+  )
+    .flatMap(dumpFacts)
+    .map(([k, v]) => fact(k, escape(v)))
+    .join('')}${fact('coverage', escape(r.coverage.line))}${fact('again', `<code>${escape(r.command)}</code>`)}</table>
 <h2>Error along the model</h2><div id="waterfall"></div>
 <h2>Regions <input id="filter" type="search" placeholder="filter" aria-label="filter regions"></h2>
 <div class="scroll"><table><thead><tr><th>region</th><th>ops</th><th>kernel</th><th></th><th>error / allowed</th><th>max abs</th><th>accumulated</th><th>what it looks like</th></tr></thead><tbody id="rows"></tbody></table></div>

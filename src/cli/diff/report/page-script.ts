@@ -108,7 +108,7 @@ const select = (i) => {
   for (const tr of document.querySelectorAll('tr.row')) tr.setAttribute('aria-selected', String(Number(tr.dataset.i) === i));
   $('detail').replaceChildren();
   $('detail-title').textContent = r.region + ' on ' + r.kernel;
-  $('detail-text').textContent = (r.skipped ?? roles[r.role]) + (alarmsOf(r) ? ': ' + alarmsOf(r) : '') + '. Nodes: ' + r.nodes.join(', ');
+  $('detail-text').textContent = (r.skipped ?? roles[r.role]) + (alarmsOf(r) ? ': ' + alarmsOf(r) : '') + r.outputs.map((o) => (o.sampled ? '; only ' + o.sampled.elements + ' of ' + o.sampled.of + ' elements were compared' : '') + (o.doubt ? '; ' + o.doubt.says : '')).join('') + '. Nodes: ' + r.nodes.join(', ');
   for (const o of r.outputs) {
     if (r.outputs.length > 1) $('detail').append(el('h3', o.output));
     if (o.picture) { scatter(o); histogram(o); }

@@ -1,6 +1,7 @@
 /** What `flagos diff` prints. */
 import type { RegionDiff } from '../../../diff/attribute.ts';
-import { compared, etaOf, levelOf, type DiffReport, type DumpUse } from '../../../diff/report.ts';
+import { doubtSays } from '../../../diff/doubt.ts';
+import { compared, etaOf, levelOf, sampledText, type DiffReport, type DumpUse } from '../../../diff/report.ts';
 import { count, short, table } from '../../format.ts';
 import type { Io } from '../../io.ts';
 
@@ -75,17 +76,11 @@ const doubtLines = (r: RegionDiff, io: Io): string[] =>
   r.outputs.flatMap((o): string[] => {
     const { doubt } = o;
     if (!doubt) return [];
-    const name = ending(r.region);
-    if (doubt.blame === undefined) return [io.paint.dim(`undecided  ${name}: ${doubt.why ?? ''}\n`)];
+    const name = ending(r.outputs.length > 1 ? `${r.region}, ${o.output}` : r.region);
     const [e] = doubt.elements;
-    const says = {
-      chip: 'the chip is wrong',
-      golden: 'the golden is wrong, and the chip is right',
-      both: 'both are wrong',
-      neither: 'both are within bounds',
-    };
-    const at = `[${indexOf(e!.at, o.shape).join(',')}] is ${exact(e!.exact)}: the chip has ${exact(e!.actual)}, the golden ${exact(e!.golden)}`;
-    const text = `exactly  ${name}: ${says[doubt.blame]} at ${count(doubt.elements.length, 'element')} calculated again; ${at}\n`;
+    if (doubt.blame === undefined || !e) return [io.paint.dim(`exactly  ${name}: ${doubtSays(doubt)}\n`)];
+    const at = `[${indexOf(e.at, o.shape).join(',')}] is ${exact(e.exact)}: the chip has ${exact(e.actual)}, the golden ${exact(e.golden)}`;
+    const text = `exactly  ${name}: ${doubtSays(doubt)}; ${at}\n`;
     return [doubt.blame === 'chip' ? text : io.paint.yellow(text)];
   });
 
@@ -121,9 +116,12 @@ export const printReport = (r: DiffReport, io: Io, all: boolean): void => {
   else if (r.unable !== undefined) io.out(p.dim(`\nend to end not compared: ${r.unable}\n`));
   io.out(`\n${p.cyan('coverage')} ${r.coverage.line}\n`);
   const bad = r.regions.filter((x) => !x.ok);
+  const part = sampledText(r);
   const equal = done.filter((x) => levelOf(x) === 'bitwise').length;
   io.out(
-    p.dim(`${count(done.length, 'region')} of ${r.regions.length} compared, ${equal} equal to the last bit, ${r.seconds.toFixed(1)} s\n`),
+    p.dim(
+      `${count(done.length, 'region')} of ${r.regions.length} compared${part}, ${equal} equal to the last bit, ${r.seconds.toFixed(1)} s\n`,
+    ),
   );
   if (bad.length === 0) return io.out(p.green('every region within its bounds\n'));
   io.out(p.red(`${count(bad.length, 'region')} out of bounds: ${bad.map((x) => ending(x.region)).join(', ')}\n`));
