@@ -11,6 +11,8 @@ export interface Arithmetic {
   readonly roundoff: number;
   /** Absolute error of an operation near 0, where results are subnormal or vanish. */
   readonly tiny: number;
+  /** Largest value of the accumulator: what may exceed it on the way can come out as anything. */
+  readonly largest: number;
   /** Absolute error allowed to functions whose values are of order one (sigmoid, tanh, erf), units of roundoff. */
   readonly absolute: number;
   /** Errors of a sum of K terms, in units of roundoff and of Σ|terms|. */

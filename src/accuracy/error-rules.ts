@@ -178,7 +178,10 @@ const reduceError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined
         return error && select(eq(x, 0), zero, div(error, x));
       });
       const size = a.size(e, scope);
-      return plus(relative && mul(size, relative), growth > 0 ? mul(size, growth) : undefined);
+      // Factors are multiplied in any order and in parts: a part may overflow, though another one is 0.
+      const parts = a.reduction(e, scope, 'prod', 'float64', (inner) => max(1, a.size(e.body, inner)));
+      const overflow = growth > 0 && select(gt(parts, a.arithmetic.largest), Infinity, zero);
+      return plus(relative && mul(size, relative), growth > 0 ? mul(size, growth) : undefined, overflow || undefined);
     }
     default:
       return any('max', (inner) => a.errorOf(e.body, inner));

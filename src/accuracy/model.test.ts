@@ -183,3 +183,26 @@ describe('scoring', () => {
     expect(score(t([3], [2, 2, 2], 'float64'), m!).problem).toBe('is float64, expected float32');
   });
 });
+
+describe('infinities and what overflows on the way', () => {
+  it('an infinite input read in less than it holds is what it is: masks in Softmax', () => {
+    const masked = t([1, 4], [1, -Infinity, 2, -Infinity]);
+    const narrow: Numerics = { inputs: 'bfloat16', accumulate: 'float32', notes: [] };
+    const [m] = bounds('Softmax', [masked], narrow);
+    const [same] = bounds('Softmax', [t([1, 2], [1, 2])], narrow);
+    expect(m!.allowed!.standard![0]! / same!.allowed!.standard![0]!).toBeCloseTo(1, 3);
+    expect(m!.allowed!.standard![1]!).toBeLessThan(1e-37);
+    const right = (masks: number): Tensor => t([1, 4], [0.26894143, masks, 0.7310586, masks]);
+    expect(score(right(0), m!).level).not.toBe('fail');
+    expect(score(right(1e-3), m!).level).toBe('fail');
+    expect(score(right(NaN), m!).level).toBe('fail');
+  });
+
+  it('a part of a product may overflow, though another factor is 0', () => {
+    const factors = (n: number): Tensor => t([n + 1], [...Array<number>(n).fill(1e4), 0]);
+    const [many] = bounds('ReduceProd', [factors(20)], own, { keepdims: 0 });
+    expect(score(t([], [NaN]), many!).level).not.toBe('fail');
+    const [few] = bounds('ReduceProd', [factors(4)], own, { keepdims: 0 });
+    expect(score(t([], [NaN]), few!).level).toBe('fail');
+  });
+});

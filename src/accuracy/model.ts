@@ -98,13 +98,22 @@ const analyse = (
   const made = expressionsOf(bound, inputs, samples);
   const wanted: TensorExpr[] = [];
   const want = (t: TensorExpr): number => wanted.push(t) - 1;
-  const values = new Analysis({ inputRoundoff: () => 0, roundoff: 0, tiny: 0, absolute: 0, growth: () => 0, growthOf: (n) => n });
+  const values = new Analysis({
+    inputRoundoff: () => 0,
+    roundoff: 0,
+    tiny: 0,
+    largest: Infinity,
+    absolute: 0,
+    growth: () => 0,
+    growthOf: (n) => n,
+  });
   // Budgets in ULP stand for the arithmetic inside; only the reading of inputs is on top.
   const roundoff = record.accuracy.kind === 'ulp' ? 0 : arithmetic.accumulateRoundoff;
   const analyses = levels.map((level) => {
     const { growth, growthOf, absolute } = levelRules[level];
     const tiny = roundoff > 0 ? arithmetic.tiny : 0;
-    return new Analysis({ inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype), roundoff, tiny, absolute, growth, growthOf });
+    const { largest } = arithmetic;
+    return new Analysis({ inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype), roundoff, tiny, largest, absolute, growth, growthOf });
   });
   const plans = made.map((t): Plan | undefined => {
     if (!t) return undefined;

@@ -18,7 +18,7 @@ import {
   type TensorExpr,
 } from '../compiler/tensor-expr.ts';
 import { FlagosError } from '../core/errors.ts';
-import { Scope, wide, zero, type Analyzer } from './analyzer.ts';
+import { roundingOf, Scope, wide, zero, type Analyzer } from './analyzer.ts';
 
 const unknownKind = (t: TensorExpr): never => {
   throw new FlagosError('FLAGOS_E_INTERNAL', `error analysis knows no '${t.kind}'`);
@@ -103,7 +103,7 @@ export const structuralError = (a: Analyzer, t: TensorExpr): TensorExpr | undefi
     const state = a.states.get(t);
     if (state) return state.error;
     const u = isFloat(t.dtype) ? a.arithmetic.inputRoundoff(t) : 0;
-    return u > 0 ? map(t, (x) => mul(abs(wide(x)), u)) : undefined;
+    return u > 0 ? map(t, (x) => roundingOf(abs(wide(x)), u)) : undefined;
   }
   if (t instanceof ReshapeTensor) {
     const base = a.error(t.base);

@@ -60,13 +60,22 @@ export const compileRegionModel = (
     numerics,
     [...inputs.map((i) => i.tensor.dtype), ...outputs.map((o) => o.dtype)].filter((d) => isFloat(d)),
   );
-  const none = new Analysis({ inputRoundoff: () => 0, roundoff: 0, tiny: 0, absolute: 0, growth: () => 0, growthOf: (n) => n });
+  const none = new Analysis({
+    inputRoundoff: () => 0,
+    roundoff: 0,
+    tiny: 0,
+    largest: Infinity,
+    absolute: 0,
+    growth: () => 0,
+    growthOf: (n) => n,
+  });
   const analyses = modelLevels.map((level) => {
     const { growth, growthOf, absolute } = levelRules[level];
     return new Analysis({
       inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype),
       roundoff: arithmetic.accumulateRoundoff,
       tiny: arithmetic.tiny,
+      largest: arithmetic.largest,
       absolute,
       growth,
       growthOf,

@@ -66,6 +66,7 @@ export class SampledOracle implements Oracle {
       inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype),
       roundoff: arithmetic.accumulateRoundoff,
       tiny: arithmetic.tiny,
+      largest: arithmetic.largest,
       absolute,
       growth,
       growthOf,

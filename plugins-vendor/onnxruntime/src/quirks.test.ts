@@ -65,6 +65,14 @@ describe('Gemm', () => {
       single('y = Gemm a b c', { beta: { float: beta } }, { a: ramp(1, k), b: ramp(k, 2), c: tensor('float32', [2], [1, 2]) });
     expect([reasonOf(gemm(0, 2)), reasonOf(gemm(0, 1)), reasonOf(gemm(1, 2))]).toEqual(['KNOWN_BUG', 'ok', 'ok']);
     expect(await direct(gemm(0, 2), 13)).toEqual([1, 2]);
+    const fused = (k: number): Single =>
+      single(
+        'y = com.microsoft.FusedGemm a b c',
+        { beta: { float: 2 }, activation: 'Relu' },
+        { a: ramp(1, k), b: ramp(k, 2), c: tensor('float32', [2], [1, 2]) },
+      );
+    expect([reasonOf(fused(0)), reasonOf(fused(1))]).toEqual(['KNOWN_BUG', 'ok']);
+    expect(await direct(fused(0), 13)).toEqual([1, 2]);
     expect(await allowed(gemm(0, 1))).toEqual([1, 2]);
   });
 });
@@ -305,6 +313,24 @@ describe('what takes the process down', () => {
       expect(endOf(cast(int4), 21)).toMatch(/^SIG/);
     }
     expect(endOf(cast(3), 21)).toBe(0);
+  });
+
+  it('com.microsoft.Attention without a bias', () => {
+    const of = (inputs: string): Region =>
+      region([node('h = Reshape x s'), node(`a = com.microsoft.Attention ${inputs}`, { num_heads: 1 }), node('y = Reshape a t')], {
+        inputs: { x: f32(2) },
+        outputs: { y: undefined },
+        constants: {
+          s: tensor('int64', [3], [1, 1, 2]),
+          t: tensor('int64', [1], [2]),
+          w: ramp(2, 6),
+          b: ramp(6),
+        },
+      });
+    expect(reasonOf({ of: of('h w'), inputs: [] })).toBe('KNOWN_BUG');
+    expect(endOf(of('h w'), 21)).toMatch(/^SIG/);
+    expect(reasonOf({ of: of('h w b'), inputs: [] })).toBe('ok');
+    expect(endOf(of('h w b'), 21)).toBe(0);
   });
 
   it('QLinearSigmoid and QLinearLeakyRelu without an output zero point', () => {

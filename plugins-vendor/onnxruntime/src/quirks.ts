@@ -90,6 +90,14 @@ const seeded: Quirk = {
   detail: 'a seed gives random numbers of a generator of its own, other ones than elsewhere',
   when: (f) => f.node.attrs['seed'] !== undefined,
 };
+const noTerms: Quirk = {
+  reason: 'KNOWN_BUG',
+  detail: 'with no terms to add (inner extent 0) the result is C, not beta · C',
+  when: (f) => {
+    const beta = f.node.attrs['beta'];
+    return f.has(2) && beta?.type === 'float' && beta.value !== 1 && f.dims(0)?.[f.int('transA') === 1 ? 0 : 1] === 0;
+  },
+};
 const batchFirst: Quirk = { reason: 'ATTR', detail: 'layout 1 (batch first) is not there', when: (f) => f.int('layout') === 1 };
 
 const quirks: Readonly<Record<string, readonly Quirk[]>> = {
@@ -124,16 +132,9 @@ const quirks: Readonly<Record<string, readonly Quirk[]>> = {
       },
     },
   ],
-  Gemm: [
-    {
-      reason: 'KNOWN_BUG',
-      detail: 'with no terms to add (inner extent 0) the result is C, not beta · C',
-      when: (f) => {
-        const beta = f.node.attrs['beta'];
-        return f.has(2) && beta?.type === 'float' && beta.value !== 1 && f.dims(0)?.[f.int('transA') === 1 ? 0 : 1] === 0;
-      },
-    },
-  ],
+  Gemm: [noTerms],
+  'com.microsoft.FusedGemm': [noTerms],
+  'com.microsoft.Attention': [{ reason: 'KNOWN_BUG', detail: 'takes the process down without a bias', when: (f) => !f.has(2) }],
   MaxUnpool: [
     {
       reason: 'KNOWN_BUG',

@@ -35,31 +35,35 @@ static double exact_sigmoid(double x) { return 1 / (1 + exp(-x)); }
 int main(void) { SWEEP(exp) SWEEP(tanh) SWEEP(erf) SWEEP(log) SWEEP(sigmoid) return 0; }
 `;
 
+/** Lines a program prints. */
+const run = (text: string): string[] => {
+  const folder = mkdtempSync(join(tmpdir(), 'flagos-prelude-'));
+  const binary = join(folder, 'program');
+  try {
+    writeFileSync(`${binary}.c`, text);
+    execFileSync('cc', ['-O2', '-march=native', '-std=gnu11', '-fno-math-errno', '-w', '-o', binary, `${binary}.c`, '-lm']);
+    return execFileSync(binary, { encoding: 'utf8' }).trim().split('\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
 describe.skipIf(!hasCompiler)('elementary functions in C', () => {
   it('stay within the errors they state, and get infinities and NaN right', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'flagos-prelude-'));
-    try {
-      writeFileSync(join(folder, 'sweep.c'), program);
-      execFileSync('cc', [
-        '-O2',
-        '-march=native',
-        '-std=gnu11',
-        '-fno-math-errno',
-        '-w',
-        '-o',
-        join(folder, 'sweep'),
-        join(folder, 'sweep.c'),
-        '-lm',
-      ]);
-      const lines = execFileSync(join(folder, 'sweep'), { encoding: 'utf8' }).trim().split('\n');
-      const found = lines.map((l) => JSON.parse(l) as { name: keyof typeof bounds; worst: number; at: number; wrong: number });
-      expect(found.map((f) => f.name)).toEqual(Object.keys(bounds));
-      for (const { name, worst, at, wrong } of found) {
-        expect(wrong, `${name}: infinities and NaN`).toBe(0);
-        expect(worst, `${name} at ${at}`).toBeLessThanOrEqual(bounds[name]);
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
+    const found = run(program).map((l) => JSON.parse(l) as { name: keyof typeof bounds; worst: number; at: number; wrong: number });
+    expect(found.map((f) => f.name)).toEqual(Object.keys(bounds));
+    for (const { name, worst, at, wrong } of found) {
+      expect(wrong, `${name}: infinities and NaN`).toBe(0);
+      expect(worst, `${name} at ${at}`).toBeLessThanOrEqual(bounds[name]);
     }
+  });
+});
+
+describe.skipIf(!hasCompiler)('whole numbers in C', () => {
+  it('the least divided by −1 wraps, and does not trap', () => {
+    const least = 'volatile i64 a = INT64_MIN, b = -1;';
+    const calls = ['floordiv', 'floormod', 'div', 'rem'].map((f) => `printf("%lld\\n", (long long)${f}_i64(a, b));`);
+    const lines = run(`${cPrelude}\n#include <stdio.h>\nint main(void) { ${least} ${calls.join(' ')} return 0; }`);
+    expect(lines.map(BigInt)).toEqual([-(2n ** 63n), 0n, -(2n ** 63n), 0n]);
   });
 });

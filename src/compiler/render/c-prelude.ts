@@ -20,8 +20,8 @@ typedef void (*parallel_t)(stage_t, const ctx_t*, i64 n, i64 grain);
 
 INLINE i64 min_i64(i64 a, i64 b) { return a < b ? a : b; }
 INLINE i64 max_i64(i64 a, i64 b) { return a > b ? a : b; }
-INLINE i64 floordiv_i64(i64 a, i64 b) { if (b == 0) return 0; i64 q = a / b; return q - ((a % b != 0) & ((a < 0) != (b < 0))); }
-INLINE i64 floormod_i64(i64 a, i64 b) { if (b == 0) return 0; i64 r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0); }
+INLINE i64 floordiv_i64(i64 a, i64 b) { if (b == 0) return 0; if (b == -1) return (i64)(0 - (uint64_t)a); i64 q = a / b; return q - ((a % b != 0) & ((a < 0) != (b < 0))); }
+INLINE i64 floormod_i64(i64 a, i64 b) { if (b == 0 || b == -1) return 0; i64 r = a % b; return r + ((r != 0) & ((r < 0) != (b < 0)) ? b : 0); }
 INLINE uint64_t floordiv_u64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; }
 INLINE uint64_t floormod_u64(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
 INLINE i64 div_i64(i64 a, i64 b) { return b == 0 ? 0 : b == -1 ? (i64)(0 - (uint64_t)a) : a / b; }

@@ -26,6 +26,7 @@ const fill = (dtype: DType, dims: readonly number[]): Tensor => {
 };
 
 const isShape = (x: ExampleInput): x is readonly number[] => Array.isArray(x) && x.every((d) => typeof d === 'number');
+const isMade = (x: ExampleInput): x is (dtype: DType) => Tensor => typeof x === 'function';
 
 /** Types an input may have, where they are its own choice. */
 const ownTypes = (spec: InputSpec): readonly DType[] => (typeof spec.types === 'string' ? [] : spec.types);
@@ -57,7 +58,7 @@ const sequenceOf = (dtype: DType): Value => new Sequence([fill(dtype, MATRIX), f
 
 const valueFor = (record: OpRecord, spec: Input, given: ExampleInput | undefined, dtype: DType): (Value | undefined)[] => {
   const type = typeFor(record, spec, dtype);
-  const one = (x: ExampleInput): Value => (isShape(x) ? fill(type, x) : (x as Value));
+  const one = (x: ExampleInput): Value => (isShape(x) ? fill(type, x) : isMade(x) ? x(type) : (x as Value));
   if (given === undefined && spec.variadic && spec.least === 0) return [];
   if (given === undefined && spec.optional) return [undefined];
   if (spec.role === 'any' && (given === undefined || given === null) && spec.types.length === 0) return [sequenceOf(dtype)];

@@ -7,8 +7,8 @@ import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import { MapValue, Tensor, type Value } from '../../core/tensor.ts';
 import type { PlainAttributes } from '../../runtime/call.ts';
 
-/** An input: its shape, or its value, or (variadic ones) a list of these. `null` leaves it out. */
-export type ExampleInput = readonly number[] | Value | null | readonly (readonly number[] | Value)[];
+/** An input: its shape, or its value (by its element type, where that is the op's choice), or (variadic ones) a list of these. `null` leaves it out. */
+export type ExampleInput = readonly number[] | Value | ((dtype: DType) => Tensor) | null | readonly (readonly number[] | Value)[];
 
 export interface Example {
   readonly inputs: Readonly<Record<string, ExampleInput>>;
@@ -130,8 +130,9 @@ export const examples: Readonly<Record<string, Example>> = {
   MatMul: example(square),
   MatMulInteger: example(square),
   MaxPool: example({ X: image }, pool),
-  MaxRoiPool: example({ X: image, rois: [1, 5] }, { pooled_shape: [2, 2] }),
-  MaxUnpool: example({ X: [1, 1, 2, 2], I: Tensor.from('int64', [1, 1, 2, 2], [0, 3, 9, 12]) }, pool),
+  // Of image 0, from (1, 1) to (4, 3).
+  MaxRoiPool: example({ X: image, rois: (dtype) => Tensor.from(dtype, [1, 5], [0, 1, 1, 4, 3]) }, { pooled_shape: [2, 2] }),
+  MaxUnpool: example({ X: [1, 1, 2, 2], I: Tensor.from('int64', [1, 1, 2, 2], [0, 3, 9, 12]) }, { ...pool, strides: [2, 2] }),
   MeanVarianceNormalization: example({ X: image }),
   MelWeightMatrix: example({
     num_mel_bins: scalar('int64', 4),
@@ -161,7 +162,7 @@ export const examples: Readonly<Record<string, Example>> = {
   RegexFullMatch: example({ X: [4] }, { pattern: 'a' }),
   RMSNormalization: example({ X: [2, 4], scale: [4] }),
   RNN: recurrent(1),
-  RoiAlign: example({ X: image, rois: [1, 4], batch_indices: int64(0) }),
+  RoiAlign: example({ X: image, rois: (dtype) => Tensor.from(dtype, [1, 4], [1, 1, 4, 3]), batch_indices: int64(0) }),
   RotaryEmbedding: example({ X: heads, cos_cache: [1, 4, 4], sin_cache: [1, 4, 4] }),
   Scatter: example({ data: [2, 4], indices: [1, 4], updates: [1, 4] }),
   ScatterElements: example({ data: [2, 4], indices: [1, 4], updates: [1, 4] }),
@@ -196,7 +197,9 @@ export const examples: Readonly<Record<string, Example>> = {
   'ai.onnx.ml.CastMap': example({ X: map }),
   'ai.onnx.ml.CategoryMapper': example({ X: [4] }, { cats_int64s: [1, 2], cats_strings: ['a', 'b'] }),
   'ai.onnx.ml.DictVectorizer': example({ X: map }, { int64_vocabulary: [1, 2] }),
-  'ai.onnx.ml.Imputer': example({ X: [2, 4] }, { imputed_value_floats: [1] }),
+  'ai.onnx.ml.Imputer': example({ X: [2, 4] }, (dtype) =>
+    dtype.startsWith('float') ? { imputed_value_floats: [1] } : { imputed_value_int64s: [1] },
+  ),
   'ai.onnx.ml.LabelEncoder': example({ X: [4] }, (dtype) => ({ keys_tensor: keys(dtype), values_int64s: [3, 4] })),
   'ai.onnx.ml.LinearClassifier': example({ X: [2, 4] }, { coefficients: [1, 2, 3, 4], intercepts: [0], classlabels_ints: [0, 1] }),
   'ai.onnx.ml.LinearRegressor': example({ X: [2, 4] }, { coefficients: [1, 2, 3, 4], intercepts: [0] }),
@@ -301,7 +304,8 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.TransposeMatMul': example(square),
   'tfjs.AvgPool': example({ X: picture }, pool),
   'tfjs.AvgPoolGrad': example({ dY: [1, 5, 5, 2] }, { ...pool, input_shape: picture }),
-  'tfjs.Bincount': example({ X: [4], weights: [4] }, { size: 3 }),
+  'tfjs.Bincount': example({ X: (dtype) => tensor(dtype)(0, 2, 1, 2), weights: [4] }, { size: 3 }),
+  'tfjs.Gather': example({ X: [2, 4], indices: tensor('int32')(1, 0) }),
   'tfjs.Conv': example({ X: picture, W: [3, 3, 2, 3] }),
   'tfjs.ConvFilterGrad': example({ X: picture, dY: [1, 4, 4, 3] }, { filter_shape: [3, 3, 2, 3] }),
   'tfjs.ConvInputGrad': example({ dY: [1, 4, 4, 3], W: [3, 3, 2, 3] }, { input_shape: picture }),

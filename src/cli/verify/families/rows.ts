@@ -20,10 +20,17 @@ const reduction = (first: string): CallSpec[] => [
 const withClasses = (name: string, specs: readonly CallSpec[]): CallSpec[] =>
   specs.map((s) => (name.endsWith('Prod') ? { ...s, classes: ['normal', 'integers', 'ties'] } : s));
 
+/** What ONNX leaves open is asked of nobody: where NaN stands in an order, and the mean of nothing. */
+const reductionsOf = (name: string, first: string): CallSpec[] => {
+  const all = withClasses(name, reduction(first));
+  if (name === 'ReduceMean') return all.filter((s) => s.label !== 'empty');
+  return name === 'ReduceMax' || name === 'ReduceMin' ? all.map((s) => ({ ...s, ordered: [first] })) : all;
+};
+
 export const rows: Family = (record) => {
   if (record.domain !== '') return undefined;
   const first = record.inputs[0]?.name ?? '';
-  if (record.name.startsWith('Reduce')) return withClasses(record.name, reduction(first));
+  if (record.name.startsWith('Reduce')) return reductionsOf(record.name, first);
   switch (record.name) {
     case 'ArgMax':
     case 'ArgMin':
@@ -42,7 +49,7 @@ export const rows: Family = (record) => {
           inputs: { input: s },
           ordered: record.name === 'Hardmax' ? ['input'] : [],
         })),
-        { label: 'axis0', inputs: { input: [17, 33] }, attrs: { axis: 0 } },
+        { label: 'axis0', inputs: { input: [17, 33] }, attrs: { axis: 0 }, ordered: record.name === 'Hardmax' ? ['input'] : [] },
       ];
     case 'LayerNormalization':
     case 'RMSNormalization': {

@@ -72,7 +72,7 @@ export const windowed: Family = (record) => {
         [2, 17, 7, 9],
         [1, 1, 1, 1],
         [3, 4, 257],
-      ].map((s) => ({ label: s.join('x'), inputs: { X: s } }));
+      ].map((s) => ({ label: s.join('x'), inputs: { X: s }, ordered: record.name === 'GlobalMaxPool' ? ['X'] : [] }));
     default:
       return undefined;
   }
