@@ -36,7 +36,7 @@ export const exclusively = async <T>(work: () => Promise<T>, path = tuneLock()):
 };
 
 /** Work of other processes that is worth mentioning in a row, in cores. */
-const LOAD = 0.75;
+export const LOAD = 0.75;
 
 export type HostTuneOptions = Omit<TuneOptions, 'host' | 'quiet' | 'now'>;
 

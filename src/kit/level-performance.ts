@@ -1,7 +1,13 @@
 /** Level `performance`: how long the most common calls take, as rows; nothing is too slow to pass. */
 import { bytesOf, Tensor } from '../core/tensor.ts';
 import type { RunValue } from '../plugins/contract.ts';
-import { shapedCase } from './case.ts';
+import { signatureOf } from '../dispatch/planned.ts';
+import { specialize } from '../dispatch/specialize.ts';
+import { kernelId } from '../opmanager/decision.ts';
+import { performanceRowOf, type Session } from '../opmanager/tables/performance-row.ts';
+import { chipFingerprint, identityOf } from '../opmanager/tables/snapshot.ts';
+import { shapedCase, type Case } from './case.ts';
+import { typeOf } from './examples/example.ts';
 import { enter, leave } from './perform.ts';
 import { variantsFor } from './supported.ts';
 import { pass, type Check, type Outcome, type Subject } from './types.ts';
@@ -9,7 +15,6 @@ import { pass, type Check, type Outcome, type Subject } from './types.ts';
 const MOST = 50;
 const BUDGET_MS = 250;
 
-const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)]!;
 const sizeOfAll = (values: readonly unknown[]): number =>
   values.reduce<number>((n, v) => n + (v instanceof Tensor && !Array.isArray(v.data) ? bytesOf(v.data).byteLength : 0), 0);
 
@@ -54,6 +59,21 @@ const calls: readonly (readonly [
   ['Softmax', [[512, 512]]],
 ];
 
+/** What tables know the call by. */
+const signatureOfCase = ({ ops }: Subject, { region, inputs }: Case): string => {
+  const { nodes, outputs, constants, types } = region;
+  const graph = { name: 'case', nodes, inputs: region.inputs, outputs, initializers: constants, types };
+  const known = new Map(region.inputs.map(({ name }, i) => [name, { type: typeOf(inputs[i]), value: undefined }] as const));
+  return signatureOf(specialize(graph, known, { ops, trusting: true }).nodes[0]!);
+};
+
+const around = ({ machine, host }: Subject): Session => ({
+  date: new Date().toISOString(),
+  host: machine?.name ?? '',
+  threads: host.threads,
+  quiet: machine?.quiet() ?? false,
+});
+
 export const performanceChecks = (subject: Subject): Check[] =>
   calls.flatMap(([op, shapes, attrs]) => {
     if (subject.filter && !subject.filter.test(op)) return [];
@@ -78,20 +98,20 @@ export const performanceChecks = (subject: Subject): Check[] =>
         }
         const results = await leave(session, outputs);
         await prepared.dispose();
-        const sorted = samples.toSorted((a, b) => a - b);
-        const mid = median(sorted);
-        const round = (v: number): number => Math.round(v * 10) / 10;
+        const { provider, chip, host } = subject;
+        const row = performanceRowOf(
+          { signature: signatureOfCase(subject, c), kernel: kernelId(provider.name, chip.id, op, variant.name) },
+          identityOf(provider, { fingerprint: chipFingerprint(chip, host) }),
+          samples,
+          sizeOfAll(c.inputs) + sizeOfAll(results),
+          around(subject),
+          { coldUs: cold * 1000 },
+        );
+        const { medianUs, madUs, p95Us, coldUs, bytes, kernel } = row;
         return {
-          ...pass(`${round(mid)} µs`),
-          facts: {
-            kernel: `${subject.provider.name}/${subject.chip.id}:${op}.${variant.name}`,
-            medianUs: round(mid),
-            madUs: round(median(sorted.map((v) => Math.abs(v - mid)).toSorted((a, b) => a - b))),
-            p95Us: round(sorted[Math.floor(sorted.length * 0.95)]!),
-            coldUs: round(cold * 1000),
-            bytes: sizeOfAll(c.inputs) + sizeOfAll(results),
-            runs: samples.length,
-          },
+          ...pass(`${medianUs.toFixed(1)} µs`),
+          facts: { kernel, medianUs, madUs, p95Us, coldUs, bytes, runs: samples.length },
+          row,
         };
       },
     }));

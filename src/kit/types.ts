@@ -1,6 +1,7 @@
 /** What the conformance kit speaks of: the plugin under test, its levels of checks, and what became of each check. */
 import type { Chip, ChipSession, Host, KernelProvider } from '../plugins/contract.ts';
 import type { OpSet } from '../ops/registry.ts';
+import type { PerformanceRow } from '../opmanager/tables/rows.ts';
 
 /** In this order: each level takes for granted what those before it showed. */
 export const levels = ['chip', 'contract', 'numerics', 'faults', 'model', 'performance'] as const;
@@ -18,6 +19,8 @@ export interface Outcome {
   readonly detail?: string;
   /** Measurements, for programs. */
   readonly facts?: Readonly<Record<string, number | string>>;
+  /** What was measured of a kernel, for a table. */
+  readonly row?: PerformanceRow;
 }
 
 export interface CheckResult extends Outcome {
@@ -42,6 +45,8 @@ export interface Subject {
   readonly ops: OpSet;
   /** Only ops whose name fits. */
   readonly filter?: RegExp | undefined;
+  /** Of the machine, for rows: its name, and whether it does nothing else worth mentioning. */
+  readonly machine?: { readonly name: string; readonly quiet: () => boolean } | undefined;
   /** Bytes the process holds, after garbage was collected; absent where nobody can tell. */
   readonly memory?: (() => number) | undefined;
 }

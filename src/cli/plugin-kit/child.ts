@@ -1,5 +1,7 @@
 /** The child process of a conformance run on a plugin: loads it, and runs the checks of a level when told to. */
+import { hostname, loadavg } from 'node:os';
 import { asError } from '../../core/errors.ts';
+import { LOAD } from '../../host/tune.ts';
 import { findPlugin, type FoundPlugin } from '../../host/plugin-subject.ts';
 import { checksOf, runCheck } from '../../kit/checks.ts';
 import { levels, type CheckResult, type LevelName, type Subject } from '../../kit/types.ts';
@@ -48,6 +50,7 @@ const loadSubject = async ({ target, config, filter }: KitSetup): Promise<Loaded
       ops: opSet,
       filter: filter === undefined ? undefined : new RegExp(filter),
       memory,
+      machine: { name: hostname(), quiet: () => loadavg()[0]! < LOAD },
     };
   };
   return {

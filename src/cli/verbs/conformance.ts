@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { onnxTolerance } from '../../core/compare.ts';
 import { listCases } from '../../host/onnx-cases.ts';
+import { FolderStore } from '../../host/tables/folder-store.ts';
 import { defineCommand, required } from '../args/command.ts';
 import { choice, flag, integer, list, real, text, usageError } from '../args/option.ts';
 import type { CaseResult } from '../conformance/case.ts';
@@ -12,6 +13,7 @@ import { isLevel } from '../plugin-kit/child.ts';
 import { runKit } from '../plugin-kit/parent.ts';
 import { gradedChips, kitFailed, kitJson, printKit } from '../plugin-kit/report.ts';
 import { readSkips, skipFor } from '../conformance/skips.ts';
+import { count } from '../format.ts';
 import { toJson } from '../json.ts';
 import { makeProgress, withProgress } from '../progress.ts';
 import type { Io } from '../io.ts';
@@ -29,6 +31,7 @@ interface PluginValues extends RuntimeValues {
   readonly filter: string | undefined;
   readonly levels: readonly string[] | undefined;
   readonly timeout: number | undefined;
+  readonly table: string | undefined;
   readonly verbose: boolean;
   readonly json: boolean;
   readonly progress: boolean;
@@ -41,7 +44,7 @@ const runPlugin = async (target: string, options: PluginValues, io: Io): Promise
   const wrong = options.levels?.find((l) => !isLevel(l));
   if (wrong !== undefined) throw usageError(`there is no level '${wrong}'`, 'chip, contract, numerics, faults, model, performance');
   const progress = makeProgress(io, options.progress);
-  let count = 0;
+  let checked = 0;
   const chips = options.chip ?? [];
   const report = await withProgress(progress, `loading ${target}`, () =>
     runKit({
@@ -50,12 +53,17 @@ const runPlugin = async (target: string, options: PluginValues, io: Io): Promise
       levels: options.levels?.filter(isLevel),
       chips,
       limitMs: (options.timeout ?? 60) * 1000,
-      done: (chip, result) => progress.update(`${++count} checks; ${chip} ${result.level}: ${result.name}`),
+      done: (chip, result) => progress.update(`${++checked} checks; ${chip} ${result.level}: ${result.name}`),
     }),
   );
   if (chips.length > 0 && gradedChips(report).length === 0) throw usageError(`${target} has no chip ${chips.join(', ')} here`);
+  const rows = report.chips.flatMap((c) => c.checks.flatMap(({ row }) => row ?? []));
+  if (options.table !== undefined) await new FolderStore(resolve(io.cwd, options.table)).append(rows);
   if (options.json) io.out(toJson(kitJson(report)));
-  else printKit(report, io, options.verbose);
+  else {
+    printKit(report, io, options.verbose);
+    if (options.table !== undefined) io.out(`${count(rows.length, 'row')} of the performance table written to ${options.table}\n`);
+  }
   return kitFailed(report) ? 1 : 0;
 };
 
@@ -77,6 +85,7 @@ export const conformance = defineCommand({
     'no-skips': flag('run everything'),
     'check-skips': flag('run the skipped cases too, and fail for those that would pass'),
     levels: list('<names>', 'of the kit for plugins, separated by commas: chip, contract, numerics, faults, model, performance'),
+    table: text('<folder>', 'of the kit for plugins: where rows of the performance table go; without it they are printed only'),
     through: choice(['onnxruntime'], "through this framework's own API, as its users see it"),
     provider: text('<name>', 'execution provider for --through onnxruntime; default flagos; cpu is onnxruntime itself'),
     rtol: real('<r>', `relative tolerance; default ${onnxTolerance.rtol}`),
@@ -95,6 +104,7 @@ export const conformance = defineCommand({
     if (args.suite === 'plugin') return runPlugin(args.folder, options, io);
     if (args.suite !== 'onnx') throw usageError(`there is no suite '${args.suite}'`, 'flagos conformance onnx <folder>');
     if (options.levels) throw usageError('--levels goes with flagos conformance plugin');
+    if (options.table !== undefined) throw usageError('--table goes with flagos conformance plugin');
     if (options.provider !== undefined && options.through === undefined) throw usageError('--provider goes with --through onnxruntime');
     if (options['no-skips'] && (options.skips !== undefined || options['check-skips']))
       throw usageError('--no-skips does not go with --skips or --check-skips');

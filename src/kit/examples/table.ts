@@ -255,7 +255,7 @@ export const examples: Readonly<Record<string, Example>> = {
     { alpha: 0.9, beta: 0.9, mode: 'standard', norm_coefficient: 0 },
     'inputs',
   ),
-  'com.microsoft.Attention': example({ input: [1, 4, 8], weights: [8, 24] }, { num_heads: 2 }),
+  'com.microsoft.Attention': example({ input: [1, 4, 8], weights: [8, 24], bias: [24] }, { num_heads: 2 }),
   'com.microsoft.BiasGelu': example({ A: [2, 4], B: [4] }),
   'com.microsoft.BiasSplitGelu': example({ X: [1, 2, 8], bias: [8] }),
   'com.microsoft.DequantizeLinear': example({ x: [2, 4], x_scale: [] }),
