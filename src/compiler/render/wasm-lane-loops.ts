@@ -43,7 +43,17 @@ class Groups {
   }
 
   block(stmts: readonly Sched[]): void {
-    for (const s of stmts) this.#stmt(s);
+    for (const s of stmts) {
+      const isPlain = s.kind === 'let' || s.kind === 'var' || s.kind === 'set';
+      if (!isPlain) this.#forget();
+      this.#stmt(s);
+      if (!isPlain) this.#forget();
+    }
+  }
+
+  /** Memory may be written now, or statements be left out. */
+  #forget(): void {
+    for (const g of this.#groups) g.forget();
   }
 
   #stmt(s: Sched): void {

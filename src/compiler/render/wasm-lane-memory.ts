@@ -20,7 +20,7 @@ export const loadLanes = ({ buffer, stride, address }: LaneAccess, code: VectorC
   const bytes = elementBytes(buffer);
   if (stride !== 1) {
     if (bytes !== 4 || stride < 0) return undefined;
-    return stride === 2 ? everySecond(address) : apart(address, stride);
+    return apart(address, stride);
   }
   const { base, offset } = address(0);
   if (bytes === 4) return `(v128.load${offset} ${base})`;
@@ -43,14 +43,9 @@ const apart = (address: LaneAccess['address'], stride: number): string => {
   }, `(v128.load32_zero${first.offset} ${first.base})`);
 };
 
-/** Every second element of eight: two loads and a shuffle. The last one read is one beyond the last one used; memory goes on behind every buffer. */
-const everySecond = (address: LaneAccess['address']): string => {
-  const [lo, hi] = [0, 4].map((n) => {
-    const { base, offset } = address(n);
-    return `(v128.load${offset} ${base})`;
-  });
-  return op('i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27', lo!, hi!);
-};
+/** Every second element of eight, from the first or the second on. */
+export const everySecond = (lo: string, hi: string, first: number): string =>
+  op(`i8x16.shuffle ${first ? '4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31' : '0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27'}`, lo, hi);
 
 /** Four float16 codes as float32: as in the function `f16_to_f32`. */
 const halves = (codes: string, { keep, bits, float }: VectorCode): string => {

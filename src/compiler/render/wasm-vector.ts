@@ -7,8 +7,8 @@
 import type { ScalarType } from '../expr.ts';
 import { childrenOf, readsMemory, type Buffer, type LExpr, type Local } from '../loops.ts';
 import { at, k, substitute } from '../schedule/ir.ts';
-import { coefficientOf, mentions, without } from '../schedule/linear.ts';
-import { canStoreLanes, LANES, loadLanes, storeLanes, type LaneAccess } from './wasm-lane-memory.ts';
+import { coefficientOf, linearOf, mentions, without } from '../schedule/linear.ts';
+import { canStoreLanes, everySecond, LANES, loadLanes, storeLanes, type LaneAccess } from './wasm-lane-memory.ts';
 import { binaryLanes, castLanes, fitsLane, laneType, unaryLanes, type Side } from './wasm-lanes.ts';
 import { bitLanes, floatLanes, type VectorCode } from './wasm-math.ts';
 import type { Splats } from './wasm-splats.ts';
@@ -43,6 +43,8 @@ export class WasmVector {
   readonly #vectors: ReadonlyMap<string, string>;
   readonly #varying: ReadonlySet<string>;
   readonly #code: VectorCode;
+  /** Vectors that were loaded, by how. */
+  readonly #loads = new Map<string, string>();
 
   /** @param varying the counter, and all names in `vectors`; both grow as statements are written. */
   constructor(host: VectorHost, v: Local, first: number, vectors: ReadonlyMap<string, string>, varying: ReadonlySet<string>) {
@@ -147,7 +149,39 @@ export class WasmVector {
 
   #read({ buffer, at: position }: Extract<LExpr, { kind: 'read' }>): string | undefined {
     const access = this.#access(buffer, position);
+    if (access?.stride === 2 && elementBytes(buffer) === 4) return this.#everySecond(buffer, position);
     return access && loadLanes(access, this.#code);
+  }
+
+  /**
+   * Every second element: two loads from an even distance and a shuffle, so that the elements between
+   * them, which windows read too, come of the same loads. Up to one element before and behind those that
+   * are used is read; there is memory around every buffer.
+   */
+  #everySecond(buffer: Buffer, position: LExpr): string {
+    const { constant, terms } = linearOf(position);
+    const rest = terms.reduce<LExpr>(
+      (sum, { coefficient, atom }) => (coefficient < 0 ? at.sub(sum, at.mul(atom, -coefficient)) : at.add(sum, at.mul(atom, coefficient))),
+      k(0),
+    );
+    const place = constant + 2 * this.#first;
+    const even = 2 * Math.floor(place / 2);
+    const [lo, hi] = [even, even + 4].map((n) => {
+      const { base, offset } = this.#host.scalar.address(buffer, n < 0 ? at.sub(rest, k(-n)) : rest, Math.max(n, 0));
+      return this.#loaded(`(v128.load${offset} ${base})`);
+    });
+    return everySecond(lo!, hi!, place - even);
+  }
+
+  #loaded(load: string): string {
+    let kept = this.#loads.get(load);
+    if (!kept) this.#loads.set(load, (kept = this.#code.keep(load)));
+    return kept;
+  }
+
+  /** What was loaded may have changed, or is not known here. */
+  forget(): void {
+    this.#loads.clear();
   }
 
   #binary(e: Extract<LExpr, { kind: 'binary' }>): string | undefined {
@@ -166,7 +200,11 @@ export class WasmVector {
       // A guard that is the same for all lanes is a branch.
       if (!fitsLane(e.type) || this.varies(e.cond)) return undefined;
       const name = this.#host.declare('v128');
-      const choose = (side: LExpr) => (): void => this.#host.push(`(local.set ${name} ${this.expr(side)})`);
+      const choose = (side: LExpr) => (): void => {
+        this.forget();
+        this.#host.push(`(local.set ${name} ${this.expr(side)})`);
+        this.forget();
+      };
       this.#host.branch(e.cond, choose(e.a), choose(e.b));
       return get(name);
     }
