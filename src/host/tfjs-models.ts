@@ -5,7 +5,8 @@
 import { basename } from 'node:path';
 import { asError, FlagosError } from '../core/errors.ts';
 import { concreteShape, describeType, type Model, type ValueInfo } from '../core/graph.ts';
-import { importModel, inputsOf, type GraphModelLike, type LayersModelLike } from '../frameworks/tfjs/import.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { importModel, inputsOf, valuesOf, type GraphModelLike, type LayersModelLike } from '../frameworks/tfjs/import.ts';
 import { BACKEND, registerTfBackend, unregisterTfBackend } from '../frameworks/tfjs/install.ts';
 import type { TfModule } from '../frameworks/tfjs/tf-types.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -52,6 +53,23 @@ const loaded = async (path: string, artifacts: TfArtifacts, loader: Loader): Pro
   }
 };
 
+interface Opened {
+  readonly artifacts: TfArtifacts;
+  readonly loader: Loader;
+  readonly tf: TfModule;
+  /** Where packages lie that belong to it. */
+  readonly near: readonly string[];
+}
+
+const openFile = async (path: string, cwd: string): Promise<Opened> => {
+  const artifacts = readTfjs(path);
+  const { path: at, module } = await installed(loaders[artifacts.format].name, artifacts.format, [cwd]);
+  // The copy of the core that this very loader uses: each has a registry of its own.
+  const near = [at, cwd];
+  const tf = (await installed('@tensorflow/tfjs-core', artifacts.format, near)).module as TfModule;
+  return { artifacts, loader: module as Loader, tf, near };
+};
+
 export interface TfjsReading {
   readonly runtime: Runtime;
   /** Where the packages of tfjs are looked for first. */
@@ -80,10 +98,7 @@ export const declaredShapes =
  *   FLAGOS_E_MODEL_INVALID, FLAGOS_E_MODEL_UNSUPPORTED, FLAGOS_E_UNKNOWN_OP.
  */
 export const readTfjsModel = async (path: string, { runtime, cwd, shapes }: TfjsReading): Promise<Model> => {
-  const artifacts = readTfjs(path);
-  const loader = await installed(loaders[artifacts.format].name, artifacts.format, [cwd]);
-  // The copy of the core that this very loader uses: each has a registry of its own.
-  const tf = (await installed('@tensorflow/tfjs-core', artifacts.format, [loader.path, cwd])).module as TfModule;
+  const { artifacts, loader, tf } = await openFile(path, cwd);
   const engine = tf.engine();
   const before = engine.backendName;
   const ours = !(BACKEND in engine.registryFactory);
@@ -92,7 +107,7 @@ export const readTfjsModel = async (path: string, { runtime, cwd, shapes }: Tfjs
   let model: Loaded | undefined;
   try {
     await tf.setBackend(BACKEND);
-    model = await loaded(path, artifacts, loader.module as Loader);
+    model = await loaded(path, artifacts, loader);
     const inputs = inputsOf(model);
     const dims = shapes(inputs);
     return importModel(
@@ -104,6 +119,43 @@ export const readTfjsModel = async (path: string, { runtime, cwd, shapes }: Tfjs
   } finally {
     model?.dispose();
     if (ours) unregisterTfBackend(tf);
+    if (before) await tf.setBackend(before);
+  }
+};
+
+/** Backends of tfjs that run in Node, and where they come from. */
+export const tfjsBackends: Readonly<Record<string, string>> = {
+  cpu: '@tensorflow/tfjs-backend-cpu',
+  wasm: '@tensorflow/tfjs-backend-wasm',
+  tensorflow: '@tensorflow/tfjs-node',
+};
+
+/**
+ * What tfjs itself makes of a model on one of its backends: every value on the way, by the names of the graph
+ * {@link readTfjsModel} gives.
+ * @throws as {@link readTfjsModel}; FLAGOS_E_CHIP where the backend does not work here.
+ */
+export const runTfjs = async (
+  path: string,
+  backend: string,
+  cwd: string,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Map<string, Tensor>> => {
+  const { artifacts, loader, tf, near } = await openFile(path, cwd);
+  const before = tf.engine().backendName;
+  const quiet = tf.env().getBool('PROD');
+  let model: Loaded | undefined;
+  try {
+    await installed(tfjsBackends[backend]!, artifacts.format, near);
+    // It recommends another backend with every process, unless in production.
+    tf.env().set('PROD', true);
+    if (!(await tf.setBackend(backend)))
+      throw new FlagosError('FLAGOS_E_CHIP', `the backend '${backend}' of TensorFlow.js does not start here`);
+    model = await loaded(path, artifacts, loader);
+    return valuesOf(tf, model, feeds);
+  } finally {
+    model?.dispose();
+    tf.env().set('PROD', quiet);
     if (before) await tf.setBackend(before);
   }
 };

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { readNpy } from '../../src/cli/model/npy.ts';
 import { testIo } from '../../src/cli/testing.ts';
+import { tensorType } from '../../src/core/graph.ts';
+import { writeModel } from '../../src/formats/onnx/index.ts';
 import { findPackage } from '../../src/host/package-json.ts';
 import { readFile } from '../../src/host/read-file.ts';
 
@@ -107,6 +109,40 @@ describe('models of tfjs on the command line', () => {
     expect(JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8'))).toHaveProperty('traceEvents');
     expect((await flagos('lock', 'write', 'layers.json', ...alone, '--file', 'l.json')).code).toBe(0);
     expect((await flagos('tune', 'layers.json', '--no-discover', '--chip', 'flagos/js', '--budget', '200')).code).toBe(0);
+  });
+});
+
+describe('tfjs itself as the golden', () => {
+  // Its kernels accumulate as tfjs does, in float32: flagos/js declares more, and would hold the golden to that.
+  const graph = ['diff', emotion, '--no-discover', '--chip', 'flagos/wasm', '--fallback', 'none', '--json'];
+
+  it('is held against every value of that name', async () => {
+    const { code, out } = await flagos(...graph, '--golden', 'tfjs/cpu');
+    expect(code).toBe(0);
+    const { regions, endToEnd, dumps } = JSON.parse(out) as {
+      regions: { region: string; ok: boolean }[];
+      endToEnd: { output: string; ok: boolean }[];
+      dumps: { dump: string; lacks: string[] }[];
+    };
+    expect(regions.length).toBe(25);
+    expect(endToEnd).toMatchObject([{ output: 'Identity', ok: true }]);
+    // Convolutions before their Relu are one kernel there.
+    expect(dumps).toMatchObject([
+      { dump: 'tfjs/cpu', lacks: expect.arrayContaining([expect.stringMatching(/conv1_act\/Relu\/Conv$/)]) as string[] },
+    ]);
+    expect(tf.getBackend()).toBe('cpu');
+  });
+
+  it('and of layers; of no other framework', async () => {
+    expect((await flagos('diff', 'layers.json', ...alone, '--golden', 'tfjs', '--least-compared', '0.1')).code).toBe(0);
+    const node = tensorType('float32', [1]);
+    const nothing = { name: 'g', nodes: [], inputs: [{ name: 'x', type: node }], outputs: [{ name: 'x', type: node }] };
+    writeFileSync(
+      join(folder, 'm.onnx'),
+      writeModel({ graph: { ...nothing, initializers: new Map(), types: new Map() }, name: 'm', opsets: { '': 21 } }),
+    );
+    const { code, err } = await flagos('diff', 'm.onnx', ...alone, '--golden', 'tfjs/cpu');
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining('TensorFlow.js does not run') as string });
   });
 });
 

@@ -16,7 +16,7 @@ export interface DumpTensor {
 export interface Dump {
   /** As given. */
   readonly spec: string;
-  readonly form: '.npz' | 'folder of tensors' | 'ONNX test data' | 'Polygraphy';
+  readonly form: '.npz' | 'folder of tensors' | 'ONNX test data' | 'Polygraphy' | 'TensorFlow.js';
   readonly tensors: readonly DumpTensor[];
   /** For people: what of it is not looked at. */
   readonly notes: readonly string[];

@@ -16,6 +16,7 @@ import { plottingLibrary, renderHtml } from '../diff/report/html.ts';
 import { printReport } from '../diff/report/text.ts';
 import { dumpExists, dumpForms } from '../dump/open.ts';
 import { openSides } from '../dump/sides.ts';
+import { tfjsBackendOf, tfjsSide } from '../dump/tfjs.ts';
 import { describeError } from '../errors.ts';
 import { toJson } from '../json.ts';
 import { killable } from '../killable.ts';
@@ -78,7 +79,10 @@ export const [diff, diffWorker] = killable(
     args: { model: required(modelHelp) },
     options: {
       mode: choice(modes, 'which errors are measured; default all'),
-      golden: text('<token|dump>', `whom to compare with: reference (default), a provider such as onnxruntime, or a dump: ${dumpForms}`),
+      golden: text(
+        '<token|dump>',
+        `whom to compare with: reference (default), a provider such as onnxruntime, tfjs/cpu (or /wasm, /tensorflow: TensorFlow.js itself, for its models), or a dump: ${dumpForms}`,
+      ),
       'chip-dump': text('<dump>', 'tensors that a chip made elsewhere, in place of running one here'),
       'inputs-from': text('<dump>', "a dump that holds the model's inputs"),
       cut: choice(
@@ -139,12 +143,13 @@ export const [diff, diffWorker] = killable(
       try {
         report = await withRuntime(options, io, async (flagos) => {
           const given = options.golden ?? 'reference';
+          const backend = tfjsBackendOf(given);
           const goldenDump = isDump(given, flagos, io.cwd) ? given : undefined;
-          const golden = goldenDump === undefined ? goldenToken(given, flagos) : 'reference';
+          const golden = goldenDump === undefined && backend === undefined ? goldenToken(given, flagos) : 'reference';
           const loaded = await loadModel(args.model, options, io.cwd, flagos);
           const specs = { golden: goldenDump, chip: options['chip-dump'], inputs: options['inputs-from'] };
           const sides = openSides(specs, loaded.model, new Set(options.input.keys()), io.cwd);
-          const dumped = sides.golden !== undefined || sides.chip !== undefined;
+          const dumped = sides.golden !== undefined || sides.chip !== undefined || backend !== undefined;
           if (dumped && (options.mode !== undefined || (options.repeat ?? 1) > 1 || options.sample !== undefined))
             throw usageError(
               '--mode, --repeat and --sample do not go with a dump',
@@ -170,7 +175,11 @@ export const [diff, diffWorker] = killable(
             command: quoted(words),
             progress: makeProgress(io, options.progress),
           };
-          const made = dumped ? await compareDumps(comparison, sides) : await compareModel(comparison);
+          const own =
+            backend === undefined
+              ? undefined
+              : await tfjsSide(backend, { path: loaded.path, model: loaded.model, feeds: inputs.feeds, cwd: io.cwd });
+          const made = dumped ? await compareDumps(comparison, own ? { ...sides, golden: own } : sides) : await compareModel(comparison);
           return baseline ? { ...made, regressions: regressionsAgainst(made.regions, baseline) } : made;
         });
       } catch (thrown) {

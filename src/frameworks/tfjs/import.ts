@@ -5,9 +5,11 @@
 import type { DType } from '../../core/dtype.ts';
 import { tensorType, type Dim, type Model, type ValueInfo } from '../../core/graph.ts';
 import { asError, FlagosError } from '../../core/errors.ts';
+import type { Tensor } from '../../core/tensor.ts';
 import type { Nested } from './nested.ts';
 import { flatten } from './nested.ts';
 import type { DataId, TfDType, TfModule, TfTensor } from './tf-types.ts';
+import { fromTf } from './values.ts';
 import { WholeModel, type TfModel } from './whole.ts';
 
 interface Declared {
@@ -45,13 +47,14 @@ export interface LayersModelLike {
   apply(inputs: unknown, options: { readonly training: boolean }): Nested;
 }
 
-type Named = readonly [name: string, dataId: DataId];
+type Named = readonly [name: string, tensor: TfTensor];
 
 /** A model of either kind: how it is run, and what its values are called after that. */
 interface Source {
   readonly outputs: readonly string[];
   run(inputs: readonly TfTensor[]): Nested;
-  values(): Iterable<Named>;
+  /** Values on the way, weights among them where asked for. */
+  values(weights: boolean): Iterable<Named>;
   /** Undoes what was changed for watching. */
   done(): void;
 }
@@ -82,9 +85,10 @@ const ofGraph = (tf: TfModule, model: GraphModelLike): Source => {
       model.disposeIntermediateTensors();
       return model.execute(Object.fromEntries(model.inputs.map((v, i) => [v.name, inputs[i]!])), [...names]);
     },
-    *values() {
+    *values(weights) {
+      const known = weights ? {} : (model.weights as object);
       for (const [name, tensors] of Object.entries(model.getIntermediateTensors() ?? {}))
-        for (const [i, t] of tensors.entries()) if (t) yield [i === 0 ? name : `${name}:${i}`, t.dataId];
+        if (!(name in known)) for (const [i, t] of tensors.entries()) if (t) yield [i === 0 ? name : `${name}:${i}`, t];
     },
     done: () => {
       model.disposeIntermediateTensors();
@@ -95,7 +99,7 @@ const ofGraph = (tf: TfModule, model: GraphModelLike): Source => {
 
 const ofLayers = (tf: TfModule, model: LayersModelLike): Source => {
   /** Results of layers; the model lets go of its own. */
-  const seen: (readonly [name: string, result: TfTensor])[] = [];
+  const seen: Named[] = [];
   const forget = (): void => {
     for (const [, t] of seen.splice(0)) t.dispose();
   };
@@ -113,7 +117,7 @@ const ofLayers = (tf: TfModule, model: LayersModelLike): Source => {
       forget();
       return model.apply(inputs.length === 1 ? inputs[0] : inputs, { training: false });
     },
-    values: () => [...model.weights.map((w): Named => [w.name, w.read().dataId]), ...seen.map(([name, t]): Named => [name, t.dataId])],
+    values: (weights) => [...(weights ? model.weights.map((w): Named => [w.name, w.read()]) : []), ...seen],
     done: () => {
       forget();
       // The class's own method shows again.
@@ -183,7 +187,9 @@ export const importModel = (
     return whole.toModel(stand, undefined, {
       inputs: infos.map((i) => i.name),
       outputs: source.outputs.map(plain),
-      values: source.values,
+      *values(): Iterable<readonly [string, DataId]> {
+        for (const [label, t] of source.values(true)) yield [label, t.dataId];
+      },
     });
   } catch (thrown) {
     throw whyNot(name, thrown);
@@ -191,4 +197,35 @@ export const importModel = (
     source.done();
     for (const t of stand) t.dispose();
   }
+};
+
+/**
+ * Everything a model calculates, by the names {@link importModel} gives values, on the backend of tfjs in use.
+ * Strings and complex numbers are left out.
+ * @param feeds a value for each of {@link inputsOf}, in the types tfjs has.
+ */
+export const valuesOf = (
+  tf: TfModule,
+  model: GraphModelLike | LayersModelLike,
+  feeds: Readonly<Record<string, Tensor>>,
+): Map<string, Tensor> => {
+  const source = isGraphModel(model) ? ofGraph(tf, model) : ofLayers(tf, model);
+  const given = inputsOf(model).map(({ name }) => {
+    const { data, dims, dtype } = feeds[name]!;
+    return tf.tensor(data, [...dims], dtype as TfDType);
+  });
+  const found = new Map<string, Tensor>();
+  const keep = (name: string, t: TfTensor): void => {
+    if (t.dtype !== 'string' && t.dtype !== 'complex64' && !found.has(name)) found.set(name, fromTf(t.dataSync(), t.shape, t.dtype));
+  };
+  try {
+    const { tensors } = flatten(source.run(given));
+    tensors.forEach((t, i) => keep(plain(source.outputs[i]!), t));
+    for (const [name, t] of source.values(false)) keep(name, t);
+    for (const t of tensors) t.dispose();
+  } finally {
+    source.done();
+    for (const t of given) t.dispose();
+  }
+  return found;
 };

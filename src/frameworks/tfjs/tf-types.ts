@@ -68,6 +68,7 @@ export interface TfEngine {
 export interface TfTensor extends TensorInfo {
   readonly isDisposed: boolean;
   clone(): TfTensor;
+  dataSync(): BackendValues;
   dispose(): void;
 }
 
@@ -82,6 +83,7 @@ export interface TfModule {
   removeBackend(name: string): void;
   setBackend(name: string): Promise<boolean>;
   env(): { set(flag: string, value: boolean): void; getBool(flag: string): boolean };
+  tensor(values: unknown, shape: number[], dtype?: TfDType): TfTensor;
   zeros(shape: number[], dtype?: TfDType): TfTensor;
   keep(tensor: TfTensor): TfTensor;
   tidy<T>(f: () => T): T;
