@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seeded, type Random } from '../dispatch/testing-random.ts';
 import { measure } from './measure.ts';
-import { clearlyFaster, intervalOf, settle, timingOf, type Measured, type Timing } from './timing.ts';
+import { clearlyFaster, fasterInTurns, intervalOf, ratioInTurns, settle, timingOf, type Measured, type Timing } from './timing.ts';
 
 const timing = (medianUs: number, madUs = 0, samples = 20): Timing => ({ medianUs, madUs, samples });
 
@@ -103,6 +103,35 @@ describe('measure', () => {
     );
     expect(results.every((r) => r.samplesUs.length === 5)).toBe(true);
   });
+});
+
+describe('contenders that took turns', () => {
+  /** A machine whose speed changes by a half from round to round, and contenders with 2 % of noise of their own. */
+  const rounds = (n: number, seed: number): ((us: number) => number[]) => {
+    const random = seeded(seed);
+    const speeds = Array.from({ length: n }, () => 1 + 0.5 * random());
+    return (us) => speeds.map((s) => us * s * (1 + 0.02 * (random() - 0.5)));
+  };
+
+  it('are told apart by 3 % where medians of each say nothing', () => {
+    const run = rounds(24, 1);
+    const [a, b] = [run(97), run(100)];
+    expect(clearlyFaster(timingOf(a), timingOf(b))).toBe(false);
+    expect(fasterInTurns(a, b)).toBe(true);
+    expect(fasterInTurns(b, a)).toBe(false);
+    expect(ratioInTurns(a, b)).toBeCloseTo(0.97, 2);
+  });
+
+  it('of equals, next to none is ever called the faster one', () => {
+    let wrong = 0;
+    for (let seed = 0; seed < 2000; seed++) {
+      const run = rounds(9, seed);
+      if (fasterInTurns(run(100), run(100))) wrong++;
+    }
+    expect(wrong).toBeLessThan(3);
+  });
+
+  it('need more than a few rounds', () => expect(fasterInTurns([1, 1, 1], [9, 9, 9])).toBe(false));
 });
 
 describe('replay under timer noise of 20 %', () => {

@@ -84,6 +84,21 @@ export const clearlyFaster = (a: Timing, b: Timing, margin = MARGIN): boolean =>
   return a.range !== undefined && b.range !== undefined && a.range[1] < b.range[0] && a.medianUs < b.medianUs * (1 - gain);
 };
 
+/** The margin where both were measured in turns: what the machine does meets both, so less is beyond doubt. */
+const MARGIN_IN_TURNS = 0.01;
+
+/** How much of `b`'s time `a` takes, by the rounds in which both were measured. NaN without such rounds. */
+export const ratioInTurns = (a: readonly number[], b: readonly number[]): number =>
+  medianOf(Array.from({ length: Math.min(a.length, b.length) }, (_, round) => a[round]! / b[round]!));
+
+/** Whether `a` is faster than `b` beyond doubt, by samples taken in turns, round by round. */
+export const fasterInTurns = (a: readonly number[], b: readonly number[]): boolean => {
+  const ratios = sorted(Array.from({ length: Math.min(a.length, b.length) }, (_, round) => a[round]! / b[round]!));
+  const n = ratios.length;
+  if (n < ENOUGH || medianOf(ratios) >= 1 - MARGIN_IN_TURNS) return false;
+  return ratios[n - 1 - Math.max(0, Math.floor(n / 2 - (Z_DECISION * Math.sqrt(n)) / 2))]! < 1;
+};
+
 /** Evidence as a timing; undefined if there is none. */
 export const timingOfEvidence = ({ medianUs, madUs, samples }: PerformanceEvidence): Timing | undefined =>
   medianUs === undefined ? undefined : { medianUs, madUs: madUs ?? 0, samples: samples ?? 1 };

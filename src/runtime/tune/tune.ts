@@ -12,7 +12,7 @@ import { noEvidence } from '../../opmanager/evidence.ts';
 import { measure, type Result } from '../../opmanager/measure.ts';
 import type { PolicyOverride } from '../../opmanager/policy.ts';
 import type { PerformanceRow } from '../../opmanager/tables/rows.ts';
-import { settle as choose, type Timing } from '../../opmanager/timing.ts';
+import { clearlyFaster, fasterInTurns, ratioInTurns, type Timing } from '../../opmanager/timing.ts';
 import type { Runtime } from '../runtime.ts';
 import { proposeBlocks } from './blocks.ts';
 import { choiceKey, openContender, rotating, watchSteps, type Contender } from './contender.ts';
@@ -67,6 +67,28 @@ const FOR_BLOCKS = 0.25;
 /** Results further apart than this are not those of the same model: such a contender is never chosen. */
 const SAME = 1e-3;
 const LOOSELY_SAME = 0.1;
+
+/** Whether what a contender runs on was settled on in the tables, by an earlier tuning. */
+const settledBefore = (runtime: Runtime, { model }: Contender): boolean =>
+  model.plans.some(({ planned }) => {
+    const { evidence } = runtime.dispatcher();
+    const signature = planned.signature();
+    return evidence.kernels?.(signature).some((kernel) => evidence.performance(kernel, signature).chosenAt !== undefined) ?? false;
+  });
+
+/**
+ * The one to settle on: of those that are faster than the incumbent beyond doubt the fastest, else the incumbent. All were
+ * measured in turns, so their times are held against each other round by round. What was settled on before stays unless
+ * one is faster by a margin, too.
+ */
+const fastest = (field: readonly Result[], incumbent: Result, settled: boolean): Result => {
+  const ratio = (r: Result): number => ratioInTurns(r.samplesUs, incumbent.samplesUs);
+  const beats = (r: Result): boolean =>
+    clearlyFaster(r.timing, incumbent.timing) || (!settled && fasterInTurns(r.samplesUs, incumbent.samplesUs));
+  return field
+    .filter((r) => r !== incumbent && beats(r))
+    .reduce((best, r) => (best === incumbent || ratio(r) < ratio(best) ? r : best), incumbent);
+};
 
 /** @throws FLAGOS_E_NO_KERNEL and whatever else keeps the model from running by default. */
 export const tuneModel = async (
@@ -157,10 +179,7 @@ export const tuneModel = async (
     const last = mixes.length > 0 ? await measured(close, budgetMs * FOR_BLOCKS) : first;
     const resultOf = (c: Contender): Result => last.find((r) => r.name === c.name) ?? first.find((r) => r.name === c.name)!;
     const field = open.filter((c) => allowed(c) && last.some((r) => r.name === c.name));
-    const chosen = choose(
-      field.map((c) => ({ kernel: c.name, timing: resultOf(c).timing })),
-      'default',
-    )!.kernel;
+    const chosen = fastest(field.map(resultOf), resultOf(usual), settledBefore(runtime, usual)).name;
 
     for (const c of open) {
       const result = resultOf(c);
