@@ -5,6 +5,7 @@
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import type { Buffer, Stmt } from '../loops.ts';
 import type { Scheduled } from '../lower.ts';
+import { splitDigits } from '../split-digits.ts';
 import { valueType } from '../render/c-types.ts';
 import { directBytes, directOf, directStage } from './few-rows.ts';
 import { acrossOf, acrossStage } from './across.ts';
@@ -161,7 +162,7 @@ const isInput = (plan: Plan): boolean =>
 /** Replaces the contractions of a program's body. */
 export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {
   const scheduling = new Scheduling(around);
-  const slices = sliceNests(body, around.target.l2);
+  const slices = sliceNests(splitDigits(body), around.target.l2);
   const made = scheduling.block(slices.body, undefined);
   return { body: made, prepare: scheduling.prepare, temps: [...slices.temps, ...scheduling.temps] };
 };

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { attend, splitHeads } from '../../ops/attention-core.ts';
 import { lower } from '../lower.ts';
-import { InputTensor } from '../tensor-expr.ts';
+import { mul, sum } from '../expr.ts';
+import { compute, InputTensor, type TensorExpr } from '../tensor-expr.ts';
 import { randomData, runJs, testCompiler } from './compile.test-util.ts';
 import { sliceNests } from './slices.ts';
 
@@ -13,6 +14,9 @@ const attention = (heads: number, length: number, size: number) => {
   const [q, k, v] = inputs.map((x) => splitHeads(x, heads, x.name));
   return { inputs, output: attend({ q: q!, k: k!, v: v!, dtype: 'float32', scale: 0.3 }).packed };
 };
+
+const product = (a: TensorExpr, b: TensorExpr): TensorExpr =>
+  compute([a.shape[0]!, b.shape[1]!], (i, j) => sum([a.shape[1]!], (k) => mul(a.at(i!, k!), b.at(k!, j!))));
 
 describe('nests that share large values', () => {
   it('run slice by slice, on workspace of one slice', () => {
@@ -41,6 +45,19 @@ describe('nests that share large values', () => {
         return { body: stmts, prepare: [], temps: [] };
       });
     }
+  });
+
+  it('stay as they are where each slice would read a matrix anew for a single row', () => {
+    const [x, up, down] = [
+      new InputTensor('x', 'float32', [128, 1024]),
+      new InputTensor('up', 'float32', [1024, 4096]),
+      new InputTensor('down', 'float32', [4096, 1024]),
+    ];
+    const inner = product(x, up);
+    lower([x, up, down], [product(inner, down)], (stmts) => {
+      expect(sliceNests(stmts, 1 << 18)).toEqual({ body: stmts, temps: [] });
+      return { body: stmts, prepare: [], temps: [] };
+    });
   });
 
   it.skipIf(typeof found === 'string')('compute the same', () => {

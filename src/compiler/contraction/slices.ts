@@ -15,6 +15,9 @@ type For = Extract<Stmt, { kind: 'for' }>;
 /** Operations a slice must have: every stage of it wakes the threads once more. */
 const LEAST_WORK = 8_000_000;
 
+/** Times a slice must use what all slices read anew, where that does not stay in cache: a matrix that meets one row at a time is read once per row. */
+const LEAST_REUSE = 32;
+
 interface Access {
   readonly buffer: Buffer;
   /** Undefined: anywhere. */
@@ -28,11 +31,14 @@ interface Facts {
   readonly extents: ReadonlyMap<string, number>;
   /** Counters of its outer parallel loops: they may change places. */
   readonly axes: readonly For[];
+  /** Whether it adds up something along further axes. */
+  readonly reduces: boolean;
 }
 
 const factsOf = (s: Stmt): Facts => {
   const accesses: Access[] = [];
   const extents = new Map<string, number>();
+  let reduces = false;
   const read = (e: LExpr): LExpr => {
     if (e.kind === 'read') accesses.push({ buffer: e.buffer, at: affineOf(e.at), writes: false });
     return mapChildren(e, read);
@@ -41,6 +47,7 @@ const factsOf = (s: Stmt): Facts => {
     for (const t of stmts) {
       if (t.kind === 'for') {
         extents.set(t.v.name, t.extent);
+        reduces ||= !t.parallel;
         walk(t.body);
       } else if (t.kind === 'if') {
         walk(t.then);
@@ -53,7 +60,7 @@ const factsOf = (s: Stmt): Facts => {
   const axes: For[] = [];
   for (let t: Stmt | undefined = s; t?.kind === 'for' && t.parallel && !t.fixed; t = t.body.length === 1 ? t.body[0] : undefined)
     axes.push(t);
-  return { accesses, extents, axes };
+  return { accesses, extents, axes, reduces };
 };
 
 /** Whether a position stays within the slice its axis chooses: `size` elements from axis · size on. */
@@ -82,6 +89,18 @@ const axisOf = ({ accesses, extents, axes }: Facts, shared: ReadonlySet<Buffer>,
   );
 };
 
+/** Whether what a reduction reads stays in cache, belongs to the slice alone, or is used often enough within one. */
+const keepsReuse = ({ accesses, axes, reduces }: Facts, axis: For, cache: number): boolean =>
+  !reduces ||
+  accesses.every(({ buffer, at, writes }) => {
+    if (writes || bytesOf(buffer) <= cache) return true;
+    if (!at) return false;
+    if (at.terms.has(axis.v.name)) return true;
+    return axes.reduce((n, a) => (a === axis || at.terms.has(a.v.name) ? n : n * a.extent), 1) >= LEAST_REUSE;
+  });
+
+const bytesOf = (b: Buffer): number => b.size * dtypeInfo(b.dtype).bytes;
+
 /** A nest without one of its loops. */
 const without = (s: Stmt, axis: For): Stmt => {
   if (s.kind !== 'for') return s;
@@ -95,6 +114,7 @@ const sliced = (
   first: number,
   last: number,
   count: number,
+  cache: number,
   fresh: (b: Buffer, size: number) => Buffer,
 ): Stmt | undefined => {
   const range = facts.slice(first, last + 1);
@@ -104,6 +124,7 @@ const sliced = (
   const axes = range.map((f) => axisOf(f, shared, count));
   // A nest of one loop would leave nothing to run in parallel.
   if (!axes.every((a, i): a is For => a !== undefined && range[i]!.axes.length > 1 && a.body.length === 1)) return undefined;
+  if (!axes.every((a, i) => keepsReuse(range[i]!, a, cache))) return undefined;
   const outside = facts.filter((_, i) => i < first || i > last);
   const v: Local = { kind: 'local', type: 'index', name: `slice${first}` };
   const small = new Map<Buffer, Buffer>();
@@ -134,8 +155,6 @@ const sliced = (
   const slice = rewritten(mapExpressions(inner.flat(), moved));
   return { kind: 'for', v, extent: count, parallel: false, body: slice };
 };
-
-const bytesOf = (b: Buffer): number => b.size * dtypeInfo(b.dtype).bytes;
 
 /** Statements up to which large values live that come of statement `first`, each through the one before; furthest first. */
 const lastUses = (facts: readonly Facts[], first: number, cache: number): number[] => {
@@ -179,7 +198,7 @@ export const sliceNests = (body: readonly Stmt[], cache: number): { body: readon
     for (const last of lastUses(facts, i, cache)) {
       if (workOf(body.slice(i, last + 1)) / count < LEAST_WORK) break;
       made.length = 0;
-      const loop = sliced(body, facts, i, last, count, fresh);
+      const loop = sliced(body, facts, i, last, count, cache, fresh);
       if (loop?.kind !== 'for' || made.length === 0) continue;
       const inner = sliceNests(loop.body, cache);
       temps.push(...made, ...inner.temps);

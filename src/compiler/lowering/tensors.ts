@@ -108,8 +108,12 @@ export class TensorLowering {
   #readView(t: ReshapeTensor, at: readonly LExpr[]): LExpr {
     const unit = indexOfBase(at, t.shape, t.base.shape);
     if (unit) return this.read(t.base, unit);
-    const axes = this.places.buffer(t.base)?.order && regroup(at, t.shape, t.base.shape);
-    return axes ? this.read(t.base, axes) : this.readFlat(t.base, positionOf(at, t.shape));
+    let { base } = t;
+    while (base instanceof ReshapeTensor && !this.places.has(base)) ({ base } = base);
+    const buffer = this.places.buffer(base);
+    // A position in a buffer is all it takes. Where axes lie otherwise, or elements are calculated, it would be divided into them again.
+    const axes = buffer && !buffer.order ? undefined : regroup(at, t.shape, base.shape);
+    return axes ? this.read(base, axes) : this.readFlat(base, positionOf(at, t.shape));
   }
 
   /** The element at a position, axes in their own order. */
