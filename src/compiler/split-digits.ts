@@ -23,8 +23,8 @@ const divisorIn = ({ v, extent, body }: For): number | undefined => {
     return mapChildren(e, look);
   };
   mapExpressions(body, look);
-  const [n] = found;
-  return found.size === 1 && n! > 1 && n! < extent && extent % n! === 0 ? n : undefined;
+  const [n = 0] = found;
+  return found.size === 1 && n > 1 && n < extent && extent % n === 0 ? n : undefined;
 };
 
 const split = (loop: For): For => {
