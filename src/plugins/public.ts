@@ -3,6 +3,7 @@
  */
 export * from './contract.ts';
 export { Facts, Refused, refuse, type WindowFacts } from './facts.ts';
+export { Rows, type Row, type RowsParts } from './rows.ts';
 export { definePlugin, type PluginDefinition } from './define.ts';
 export { inject, injectable, multiInject, optional, type Container } from 'inversify';
 export { Tensor, Sequence, MapValue, bytesOf, describeValue, sizeOf, stridesOf, type Value } from '../core/tensor.ts';

@@ -3,12 +3,9 @@ import { cpus } from 'node:os';
 import {
   ABI,
   definePlugin,
-  Facts,
+  type Facts,
   FlagosError,
   KERNEL_PROVIDER,
-  Refused,
-  refused,
-  supported,
   wrapError,
   type Chip,
   type ChipSession,
@@ -22,19 +19,9 @@ import {
   type Variant,
 } from 'flagos/plugin';
 import { find, load, type Binding } from './library.ts';
-import { knownBugs, rowOf } from './ops.ts';
+import { rows } from './ops.ts';
 import { PreparedProgram, Program } from './program.ts';
 import type { Row } from './row.ts';
-
-/** The row of every node. @throws Refused */
-const rowsOf = (region: Region): [Row, Facts][] =>
-  region.nodes.map((node): [Row, Facts] => {
-    const row = rowOf(node.domain, node.op);
-    if (!row) throw new Refused('NO_KERNEL', `libtensorflow has no ${node.op}`);
-    const bug = node.domain === '' ? knownBugs[node.op] : undefined;
-    if (bug) throw new Refused('KNOWN_BUG', `${node.op}: ${bug}`);
-    return [row, new Facts(node, region)];
-  });
 
 export class TfjsNodeSession implements ChipSession {
   readonly regions = 'connected';
@@ -49,13 +36,7 @@ export class TfjsNodeSession implements ChipSession {
   }
 
   supports(region: Region): Support {
-    try {
-      for (const [row, facts] of rowsOf(region)) row(facts);
-      return supported;
-    } catch (thrown) {
-      if (thrown instanceof Refused) return refused(thrown.reason, thrown.message);
-      throw thrown;
-    }
+    return rows.supports(region);
   }
 
   variants(): readonly Variant[] {
@@ -65,19 +46,17 @@ export class TfjsNodeSession implements ChipSession {
   }
 
   prepare(region: Region): Prepared {
-    const support = this.supports(region);
-    if (!support.ok) throw new FlagosError('FLAGOS_E_UNSUPPORTED', support.detail, { details: { reason: support.reason } });
-    return this.build(region, rowsOf(region));
+    return this.build(region, rows.take(region));
   }
 
   /** A region by given rows, whether or not it should be asked for: tests of known bugs do. */
-  build(region: Region, rows: readonly [Row, Facts][]): Prepared {
+  build(region: Region, by: readonly [Row, Facts][]): Prepared {
     const program = new Program(this.#binding, region);
     const inputs = region.inputs.map(({ name, type }) => {
       if (type?.kind !== 'tensor') throw new FlagosError('FLAGOS_E_UNSUPPORTED', `the type of '${name}' is not known`);
       return program.incoming(name, type.dtype);
     });
-    for (const [row, facts] of rows) row(facts, program);
+    for (const [row, facts] of by) row(facts, program);
     const outputs = region.outputs.map(({ name, type }) => ({
       slot: program.plainOf(name),
       dims: type?.kind === 'tensor' && type.shape ? type.shape.map(Number) : [],

@@ -1,10 +1,11 @@
 /** Kernels one by one against the float64 reference: special values, broadcasting, windows; and the known bugs. */
 import { Facts, type Node, Tensor } from 'flagos/plugin';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { callOf, f32, nodeOf, noise, ulps, type Plain } from '../../../test/plugins/calls.ts';
 import { runRegion } from '../../../test/plugins/vendor-suite.ts';
 import type { TfjsNodeSession } from './index.ts';
-import { knownBugs, rowOf } from './ops.ts';
-import { absent, callOf, f32, nodeOf, noise, openSession, ulps, type Plain } from './testing.ts';
+import { knownBugs, rows } from './ops.ts';
+import { absent, openSession } from './testing.ts';
 
 const why = absent === undefined ? '' : ` (skipped: ${absent})`;
 let session: TfjsNodeSession;
@@ -100,7 +101,7 @@ describe.skipIf(absent !== undefined)(`known bugs${why}`, () => {
     const { region, expected } = callOf(node, inputs, () => false);
     expect(session.supports(region)).toMatchObject({ ok: false, reason: 'KNOWN_BUG' });
     const outputs: (Tensor | undefined)[] = [undefined];
-    session.build(region, [[rowOf('', op)!, new Facts(node, region)]]).run([...inputs], outputs);
+    session.build(region, [[rows.find('', op)!, new Facts(node, region)]]).run([...inputs], outputs);
     expect(worst(outputs[0]!, expected)).toBeGreaterThan(8);
   });
   it('numbers below the smallest normal one count as zero, as its numerics say', async () => {

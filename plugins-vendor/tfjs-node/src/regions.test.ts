@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntime, silentLogger, Tensor, type Flagos } from 'flagos';
 import plugin, { TfjsNodeProvider } from './index.ts';
-import { absent, callOf, host, nodeOf, noise, openSession } from './testing.ts';
+import { callOf, nodeOf, noise } from '../../../test/plugins/calls.ts';
+import { absent, host, openSession } from './testing.ts';
 
 describe.skipIf(absent)(`in a runtime${absent === undefined ? '' : ` (skipped: ${absent})`}`, () => {
   let flagos: Flagos;

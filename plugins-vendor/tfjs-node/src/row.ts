@@ -1,10 +1,9 @@
 /** What an op of ONNX is here: a rule that refuses what cannot be done, and then adds its ops to a program. */
-import type { DType, Facts } from 'flagos/plugin';
+import type { DType, Facts, Row as RowOf } from 'flagos/plugin';
 import { typeAttr } from './library.ts';
 import type { Program, Slot } from './program.ts';
 
-/** @param p undefined: only say whether it can be done, by throwing `Refused` if not. */
-export type Row = (f: Facts, p?: Program) => void;
+export type Row = RowOf<Program>;
 
 export const floats: readonly DType[] = ['float32'];
 export const numbers: readonly DType[] = ['float32', 'int32', 'int64'];

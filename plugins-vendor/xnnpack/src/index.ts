@@ -4,18 +4,15 @@ import {
   type Chip,
   type ChipSession,
   definePlugin,
-  Facts,
+  type Facts,
   FlagosError,
   type Host,
   KERNEL_PROVIDER,
   type KernelProvider,
   type Prepared,
   type ProbeReport,
-  Refused,
-  refused,
   type Region,
   type Support,
-  supported,
   type Variant,
   wrapError,
 } from 'flagos/plugin';
@@ -23,21 +20,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Library } from './library.ts';
-import { knownBugs, rowOf } from './ops.ts';
+import { rows } from './ops.ts';
 import { Program } from './program.ts';
 import type { Row } from './row.ts';
 
 const require = createRequire(import.meta.url);
-
-/** The row of every node. @throws Refused */
-const rowsOf = (region: Region): [Row, Facts][] =>
-  region.nodes.map((node): [Row, Facts] => {
-    const row = rowOf(node.domain, node.op);
-    if (!row) throw new Refused('NO_KERNEL', `XNNPACK has no ${node.op}`);
-    const bug = node.domain === '' ? knownBugs[node.op] : undefined;
-    if (bug) throw new Refused('KNOWN_BUG', `${node.op}: ${bug}`);
-    return [row, new Facts(node, region)];
-  });
 
 export class XnnpackSession implements ChipSession {
   readonly regions = 'connected';
@@ -51,13 +38,7 @@ export class XnnpackSession implements ChipSession {
   }
 
   supports(region: Region): Support {
-    try {
-      for (const [row, facts] of rowsOf(region)) row(facts);
-      return supported;
-    } catch (thrown) {
-      if (thrown instanceof Refused) return refused(thrown.reason, thrown.message);
-      throw thrown;
-    }
+    return rows.supports(region);
   }
 
   variants(): readonly Variant[] {
@@ -67,19 +48,17 @@ export class XnnpackSession implements ChipSession {
   }
 
   prepare(region: Region): Prepared {
-    const support = this.supports(region);
-    if (!support.ok) throw new FlagosError('FLAGOS_E_UNSUPPORTED', support.detail, { details: { reason: support.reason } });
-    return this.build(region, rowsOf(region));
+    return this.build(region, rows.take(region));
   }
 
   /** A region by given rows, whether or not it should be asked for: tests of known bugs do. */
-  build(region: Region, rows: readonly [Row, Facts][]): Prepared {
+  build(region: Region, by: readonly [Row, Facts][]): Prepared {
     const program = new Program(this.#library, region);
     const inputs = region.inputs.map(({ name, type }) => {
       if (type?.kind !== 'tensor' || !type.shape) throw new FlagosError('FLAGOS_E_UNSUPPORTED', `the shape of '${name}' is not known`);
       return program.incoming(name, type.shape.map(Number), type.dtype);
     });
-    for (const [row, facts] of rows) row(facts, program);
+    for (const [row, facts] of by) row(facts, program);
     return program.finish(
       inputs,
       region.outputs.map(({ name }) => program.plainOf(name)),

@@ -1,5 +1,5 @@
 /** ONNX ops that XNNPACK (and what else is in tfjs-backend-wasm) has kernels for, by name; and those whose kernels must not be asked. */
-import { sizeOf } from 'flagos/plugin';
+import { Rows, sizeOf } from 'flagos/plugin';
 import { along, gemm, matmul, reduction } from './axes.ts';
 import { binary, clip, mapped, onlyIf, prelu, unary, where } from './elementwise.ts';
 import { codes } from './library.ts';
@@ -76,7 +76,4 @@ export const knownBugs: Readonly<Record<string, string>> = {
   MaxPool: 'NaN is lost, or makes the largest of its window -Infinity',
 };
 
-export const rowOf = (domain: string, op: string): Row | undefined => {
-  const name = domain === '' ? op : `${domain}.${op}`;
-  return Object.hasOwn(byName, name) ? byName[name] : undefined;
-};
+export const rows = new Rows<Program>({ library: 'XNNPACK', rows: byName, knownBugs });

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntime, silentLogger, Tensor, type Flagos } from 'flagos';
 import { compareValues } from '../../../src/core/compare.ts';
 import plugin, { XnnpackProvider } from './index.ts';
-import { callOf, host, nodeOf, noise, openSession } from './testing.ts';
+import { callOf, nodeOf, noise } from '../../../test/plugins/calls.ts';
+import { host, openSession } from './testing.ts';
 
 describe('in a runtime', () => {
   let flagos: Flagos;

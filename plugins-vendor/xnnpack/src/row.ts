@@ -1,9 +1,8 @@
 /** What an op of ONNX is here: a rule that refuses what cannot be done, and then adds its calls to a program. */
-import { type Facts } from 'flagos/plugin';
+import type { Row as RowOf } from 'flagos/plugin';
 import type { Program } from './program.ts';
 
-/** @param p undefined: only say whether it can be done, by throwing `Refused` if not. */
-export type Row = (f: Facts, p?: Program) => void;
+export type Row = RowOf<Program>;
 
 /** A shape of NCHW with channels last. */
 export const lastOf = (dims: readonly number[]): number[] => [dims[0]!, dims[2]!, dims[3]!, dims[1]!];
