@@ -120,6 +120,21 @@ export class Facts {
     });
     return { kernel, strides, dilations, before, after };
   }
+
+  /** The same for libraries that know images of two axes only: a row of samples is one of height 1. Refused: more axes. */
+  planarWindow(image: readonly number[], kernel: readonly number[], out: readonly number[]): WindowFacts {
+    if (image.length !== 1 && image.length !== 2) refuse('RANK', 'one or two axes besides batch and channels');
+    const w = this.window(image, kernel, out);
+    if (image.length === 2) return w;
+    const two = (v: readonly number[], missing: number): number[] => [missing, v[0]!];
+    return {
+      kernel: two(w.kernel, 1),
+      strides: two(w.strides, 1),
+      dilations: two(w.dilations, 1),
+      before: two(w.before, 0),
+      after: two(w.after, 0),
+    };
+  }
 }
 
 /** A window, a number for each axis of the image. */

@@ -8,20 +8,6 @@ const f32 = typeAttr('float32');
 const nhwc = attr('data_format', 'string', 'NHWC');
 const asImage = (dims: readonly number[]): number[] => (dims.length === 3 ? [dims[0]!, dims[1]!, 1, dims[2]!] : [...dims]);
 
-/** The window over an image of two axes; a row of samples is an image of height 1. */
-const windowOf = (f: Facts, image: readonly number[], kernel: readonly number[], out: readonly number[]): WindowFacts => {
-  if (image.length !== 1 && image.length !== 2) refuse('RANK', 'one or two axes besides batch and channels');
-  const w = f.window(image, kernel, out);
-  if (image.length === 2) return w;
-  const one = (v: readonly number[], missing: number): number[] => [missing, v[0]!];
-  return {
-    kernel: one(w.kernel, 1),
-    strides: one(w.strides, 1),
-    dilations: one(w.dilations, 1),
-    before: one(w.before, 0),
-    after: one(w.after, 0),
-  };
-};
 const imageOf = (f: Facts, p: Program): Slot =>
   f.dims(0).length === 4 ? p.last(f, 0) : p.transpose(p.reshape(p.plain(f, 0), asImage(f.dims(0))), [0, 2, 3, 1]);
 const imageOut = (f: Facts, p: Program, y: Slot): void => {
@@ -49,7 +35,7 @@ const conv =
     const depthwise = group === channels && w[1] === 1 && group > 1;
     if (group !== 1 && !depthwise) refuse('ATTR', 'groups of several channels');
     const space = (dims: readonly number[]): readonly number[] => (channelsLast ? dims.slice(1, -1) : dims.slice(2));
-    const window = windowOf(f, space(x), w.slice(2), space(f.outDims()));
+    const window = f.planarWindow(space(x), w.slice(2), space(f.outDims()));
     if (depthwise && window.strides[0] !== window.strides[1]) refuse('ATTR', 'depthwise with two strides');
     if (depthwise && sizeOf(window.dilations) !== 1 && sizeOf(window.strides) !== 1) refuse('ATTR', 'depthwise with strides and dilations');
     if (!p) return;
@@ -70,7 +56,7 @@ const conv =
 const maxPool: Row = (f, p) => {
   f.needType(0, 'float32');
   if (f.node.outputs[1]) refuse('NO_KERNEL', 'positions of the largest are not given in this form');
-  const window = windowOf(f, f.dims(0).slice(2), f.ints('kernel_shape')!, f.outDims().slice(2));
+  const window = f.planarWindow(f.dims(0).slice(2), f.ints('kernel_shape')!, f.outDims().slice(2));
   if (sizeOf(window.dilations) !== 1) refuse('ATTR', 'dilations');
   if (!p) return;
   const attrs = [f32, nhwc, ofImage('ksize', window.kernel), ofImage('strides', window.strides), ...explicit(window)];
@@ -79,7 +65,7 @@ const maxPool: Row = (f, p) => {
 
 const averagePool: Row = (f, p) => {
   f.needType(0, 'float32');
-  const window = windowOf(f, f.dims(0).slice(2), f.ints('kernel_shape')!, f.outDims().slice(2));
+  const window = f.planarWindow(f.dims(0).slice(2), f.ints('kernel_shape')!, f.outDims().slice(2));
   if (sizeOf(window.dilations) !== 1) refuse('ATTR', 'dilations');
   if (padded(window) && f.int('count_include_pad', 0) !== 1) refuse('ATTR', 'padding that does not count');
   if (!p) return;

@@ -11,16 +11,12 @@ interface Window {
   readonly pads: readonly [number, number, number, number];
 }
 
-/** The window of a node over an image; a row of samples is an image of height 1. */
+/** The window of a node over an image, in the numbers the kernels take. */
 const windowOf = (f: Facts, image: readonly number[], kernel: readonly number[], out: readonly number[]): Window => {
-  const rank = image.length;
-  if (rank !== 1 && rank !== 2) refuse('RANK', 'one or two axes besides batch and channels');
-  const two = (values: readonly number[], missing: number): [number, number] =>
-    rank === 1 ? [missing, values[0]!] : [values[0]!, values[1]!];
-  const { strides, dilations, before, after } = f.window(image, kernel, out);
-  const [top, left] = two(before, 0);
-  const [bottom, right] = two(after, 0);
-  return { kernel: two(kernel, 1), strides: two(strides, 1), dilations: two(dilations, 1), pads: [top, right, bottom, left] };
+  const w = f.planarWindow(image, kernel, out);
+  const two = (v: readonly number[]): [number, number] => [v[0]!, v[1]!];
+  const [[top, left], [bottom, right]] = [two(w.before), two(w.after)];
+  return { kernel: two(w.kernel), strides: two(w.strides), dilations: two(w.dilations), pads: [top, right, bottom, left] };
 };
 
 /** [N, C, L] as [N, C, 1, L]. */
