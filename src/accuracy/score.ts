@@ -23,6 +23,8 @@ export interface WorstElement {
 
 export interface Score {
   readonly level: ScoreLevel;
+  /** How well it keeps to what it declares: the level without the cap of kernels that declare less than their tensors hold. */
+  readonly kept: ScoreLevel;
   /** Largest η at `standard` (or the first level there is); Infinity for an error where none is allowed. */
   readonly maxEta: number;
   /** 99.9 % quantile of η. */
@@ -49,6 +51,7 @@ const lower = (a: ScoreLevel, b: ScoreLevel): ScoreLevel => {
 
 const failed = (problem: string, elements: number): Score => ({
   level: 'fail',
+  kept: 'fail',
   maxEta: Infinity,
   p999Eta: Infinity,
   worst: [],
@@ -120,6 +123,7 @@ const scoreFloats = (actual: Tensor, bounds: Bounds, golden: Tensor): Score => {
   for (let i = 0; i < etas.length; i++) if (etas[i]! > maxEta) maxEta = etas[i]!;
   return {
     level: bounds.cap ? lower(reached, bounds.cap) : reached,
+    kept: reached,
     maxEta,
     p999Eta: quantile(etas, 0.999),
     worst: worst.list,
@@ -172,6 +176,7 @@ const scoreExact = (actual: Tensor, golden: Tensor, index: IndexMeaning | undefi
   const level = wrong > 0 ? 'fail' : same ? 'bitwise' : 'tight';
   return {
     level: cap ? lower(level, cap) : level,
+    kept: level,
     maxEta: wrong > 0 ? Infinity : 0,
     p999Eta: wrong > g.length / 1000 ? Infinity : 0,
     worst: worst.list,
@@ -187,7 +192,7 @@ export const score = (actual: Value | undefined, bounds: Bounds): Score => {
   if (!(golden instanceof Tensor) || !(actual instanceof Tensor)) {
     const { ok, problem, compared } = compareValues(actual, golden, { rtol: 0, atol: 0 });
     if (!ok) return failed(problem ?? 'differs', compared);
-    return { level: 'bitwise', maxEta: 0, p999Eta: 0, worst: [], classMismatches: 0, overflowed: 0, elements: compared };
+    return { level: 'bitwise', kept: 'bitwise', maxEta: 0, p999Eta: 0, worst: [], classMismatches: 0, overflowed: 0, elements: compared };
   }
   if (actual.dtype !== golden.dtype) return failed(`is ${actual.dtype}, expected ${golden.dtype}`, golden.size);
   if (actual.dims.length !== golden.dims.length || actual.dims.some((d, i) => d !== golden.dims[i]))

@@ -56,7 +56,7 @@ const caseOf = (
   call: ReturnType<typeof exampleOf>,
   draw: boolean,
 ): Case => {
-  const { node, inputs } = call;
+  const { node, inputs, kept } = call;
   const bound = bindNode(record, node);
   const types = new Map<string, ValueType>();
   const constants = new Map<string, Tensor>();
@@ -67,7 +67,7 @@ const caseOf = (
     const name = node.inputs[i]!;
     if (name === '' || given === undefined) return { type: undefined };
     const { role } = record.inputs[Math.min(i, record.inputs.length - 1)]!;
-    const value = draw && role !== 'value' && given instanceof Tensor ? drawn(given, next) : given;
+    const value = draw && role !== 'value' && !kept?.[i] && given instanceof Tensor ? drawn(given, next) : given;
     const type = typeOf(value);
     if (type) types.set(name, type);
     const constant = role === 'value' && value instanceof Tensor ? value : undefined;

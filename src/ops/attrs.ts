@@ -43,7 +43,8 @@ export const requiredInt = (): AttrSpec<number> => spec<number>('int', true, und
 export const optionalInt = (): AttrSpec<number | undefined> => spec<number | undefined>('int', false, undefined, toNumber);
 /** 0 or 1, as a boolean. */
 export const flag = (fallback: boolean): AttrSpec<boolean> => spec('int', false, fallback, (v: number | bigint) => Number(v) !== 0);
-export const float = (fallback: number): AttrSpec<number> => spec('float', false, fallback, (v: number) => v);
+/** Attributes are float32, their defaults, too: 1e-5 is 9.99999974737875e-6. */
+export const float = (fallback: number): AttrSpec<number> => spec('float', false, Math.fround(fallback), (v: number) => v);
 export const requiredFloat = (): AttrSpec<number> => spec<number>('float', true, undefined, (v: number) => v);
 export const optionalFloat = (): AttrSpec<number | undefined> => spec<number | undefined>('float', false, undefined, (v: number) => v);
 export const string = (fallback: string): AttrSpec<string> => spec('string', false, fallback, (v: string) => v);

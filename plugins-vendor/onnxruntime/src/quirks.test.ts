@@ -290,6 +290,56 @@ it('random numbers of a seed are its own', () => {
   expect([normal({ seed: { float: 1 } }), normal({})]).toEqual(['KNOWN_BUG', 'ok']);
 });
 
+describe('types that are registered', () => {
+  const doubles = (...dims: number[]): Tensor => {
+    const t = ramp(...dims);
+    return tensor(
+      'float64',
+      dims,
+      Array.from(t.toNumbers(), (v) => v / 3),
+    );
+  };
+  const lost = async (call: Single, exact: (x: number) => number): Promise<number> => {
+    const y = await direct(call, 21);
+    return relative(y, [...call.inputs[0]!.toNumbers()].map(exact));
+  };
+
+  it('Shrink in float64 calculates in float32', async () => {
+    const shrink = (x: Tensor): Single => single('y = Shrink x', { lambd: { float: 0 }, bias: { float: 0 } }, { x });
+    expect([reasonOf(shrink(doubles(8))), reasonOf(shrink(ramp(8)))]).toEqual(['KNOWN_BUG', 'ok']);
+    expect(await lost(shrink(doubles(8)), (x) => x)).toBeGreaterThan(1e-9);
+  });
+
+  it('GroupNormalization and Attention in float64 calculate in float32', async () => {
+    const normalized = (x: Tensor, one: Tensor): Single =>
+      single('y = GroupNormalization x s b', { num_groups: 1, epsilon: { float: 0 } }, { x, s: one, b: one });
+    const ones = tensor('float64', [2], [1, 1]);
+    const call = normalized(doubles(1, 2, 4), ones);
+    expect([reasonOf(call), reasonOf(normalized(ramp(1, 2, 4), tensor('float32', [2], [1, 1])))]).toEqual(['KNOWN_BUG', 'ok']);
+    const xs = [...call.inputs[0]!.toNumbers()];
+    const mean = xs.reduce((s, v) => s + v, 0) / 8;
+    const deviation = Math.sqrt(xs.reduce((s, v) => s + (v - mean) ** 2, 0) / 8);
+    expect(await lost(call, (x) => (x - mean) / deviation + 1)).toBeGreaterThan(1e-10);
+    const attention = (x: Tensor): Single => single('y = Attention x x x', {}, { x });
+    expect([reasonOf(attention(doubles(1, 1, 2, 4))), reasonOf(attention(ramp(1, 1, 2, 4)))]).toEqual(['KNOWN_BUG', 'ok']);
+  });
+
+  it('Mod of floats needs fmod; GRU and LSTM of float64 fail while running', async () => {
+    const mod = (x: Tensor, attrs: Record<string, Plain>): Single => single('y = Mod x x', attrs, { x });
+    expect([reasonOf(mod(ramp(2), {})), reasonOf(mod(ramp(2), { fmod: 1 }))]).toEqual(['ATTR', 'ok']);
+    await expect(direct(mod(ramp(2), {}), 21)).rejects.toThrow(/fmod/);
+    for (const [op, gates] of [
+      ['GRU', 3],
+      ['LSTM', 4],
+    ] as const) {
+      const recurrent = (of: typeof doubles): Single =>
+        single(`y = ${op} x w r`, { hidden_size: 1 }, { x: of(1, 1, 1), w: of(1, gates, 1), r: of(1, gates, 1) });
+      expect([reasonOf(recurrent(doubles)), reasonOf(recurrent(ramp))]).toEqual(['DTYPE', 'ok']);
+      await expect(direct(recurrent(doubles), 21)).rejects.toThrow(/does not support double/);
+    }
+  });
+});
+
 describe('what takes the process down', () => {
   const script = `
     const ort = require(process.argv[1]);

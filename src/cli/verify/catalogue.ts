@@ -58,10 +58,10 @@ const fromSpec = (record: OpRecord, ops: OpSet, dtype: DType, spec: CallSpec): V
 
 /** The example of an op: what is data in it is filled by classes, what decides shapes or places stays. */
 const fromExample = (record: OpRecord, ops: OpSet, dtype: DType): VerifyCall => {
-  const { node, inputs } = exampleOf(record, ops, dtype);
+  const { node, inputs, kept } = exampleOf(record, ops, dtype);
   const anyData = inputs.map((v, i) => {
     const spec = record.inputs[Math.min(i, record.inputs.length - 1)]!;
-    return v instanceof Tensor && spec.role === 'tensor' && (isFloat(v.dtype) || (v.dtype === dtype && !isIndex(record, i)));
+    return v instanceof Tensor && !kept?.[i] && spec.role === 'tensor' && (isFloat(v.dtype) || (v.dtype === dtype && !isIndex(record, i)));
   });
   return {
     record,

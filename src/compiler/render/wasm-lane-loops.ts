@@ -129,7 +129,9 @@ export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sch
 /** A sum (or extreme) over neighbours: vectors of partial results, put together at the end. */
 export const writeReduction = (code: StageCode, s: For, scalars: (body: readonly Sched[]) => void): void => {
   const last = s.body.at(-1)!;
-  if (last.kind !== 'set' || last.value.kind !== 'binary') return code.loop(s.v, s.from, s.to, () => scalars(s.body));
+  // Masks are put together by logic, not by sums.
+  if (last.kind !== 'set' || last.value.kind !== 'binary' || last.local.type === 'bool')
+    return code.loop(s.v, s.from, s.to, () => scalars(s.body));
   const { local, value } = last;
   const isFloat = typeOf(local.type) === 'f32';
   const type = isFloat ? 'f32x4' : 'i32x4';

@@ -22,6 +22,8 @@ const integerBinary: Partial<Record<BinaryOp, string>> = {
   bitor: 'v128.or',
   bitxor: 'v128.xor',
 };
+/** Arithmetic of masks: what is not 0 is true. */
+const maskBinary: Partial<Record<BinaryOp, string>> = { add: 'v128.or', sub: 'v128.xor', mul: 'v128.and' };
 const compare: Partial<Record<BinaryOp, string>> = { eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge' };
 const plainFloat: Partial<Record<UnaryOp, string>> = {
   neg: 'neg',
@@ -86,6 +88,8 @@ export const binaryLanes = (name: BinaryOp, t: ScalarType, a: Side, b: Side, cod
     return op(`${laneType(t)}.${compared}${order}`, a.text(), b.text());
   }
   if (isFloat(t)) return binaryFloatLanes(name, a, b, code);
+  const masks = t === 'bool' ? maskBinary[name] : undefined;
+  if (masks) return op(masks, a.text(), b.text());
   const plain = integerBinary[name];
   if (plain) return narrow(op(plain, a.text(), b.text()), t, code);
   if (name === 'min' || name === 'max') return op(`i32x4.${name}_${isUnsigned(t) ? 'u' : 's'}`, a.text(), b.text());

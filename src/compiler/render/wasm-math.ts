@@ -64,8 +64,12 @@ const tanh: Sequence = (x, c) => {
   return choose(big, small, op('f32x4.ge', a, c.float(0.625)));
 };
 
-/** 1 / (1 + e^−x). 2 ulp. */
-const sigmoid: Sequence = (x, c) => div(c.float(1), add(c.float(1), exp(op('f32x4.neg', x), c)));
+/** 1 / (1 + e^−x), or e^x / (1 + e^x) below 0, so that subnormals come out right. 2.5 ulp. */
+const sigmoid: Sequence = (x, c) => {
+  const v = c.keep(x);
+  const e = c.keep(exp(op('f32x4.neg', op('f32x4.abs', v)), c));
+  return div(choose(e, c.float(1), op('f32x4.lt', v, c.float(0))), add(c.float(1), e));
+};
 
 /** |x| ≤ 1: odd polynomial; beyond, 1 − e^(−x²) Q((|x| − 2) / (|x| + 2)). 2.3 ulp. */
 const erf: Sequence = (x, c) => {

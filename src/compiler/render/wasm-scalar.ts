@@ -21,6 +21,9 @@ const ownFloat32 = new Set<UnaryOp>(['exp', 'log', 'tanh', 'sigmoid', 'erf']);
 const compare: Partial<Record<BinaryOp, string>> = { eq: 'eq', ne: 'ne', lt: 'lt', le: 'le', gt: 'gt', ge: 'ge' };
 const arithmetic: Partial<Record<BinaryOp, string>> = { add: 'add', sub: 'sub', mul: 'mul', bitand: 'and', bitor: 'or', bitxor: 'xor' };
 
+/** Arithmetic of two truths: what is not 0 is true. */
+const logic: Partial<Record<BinaryOp, string>> = { add: 'or', sub: 'xor', mul: 'and' };
+
 export abstract class WasmScalar {
   /** Functions the text calls. */
   readonly used = new Set<string>();
@@ -210,7 +213,7 @@ export abstract class WasmScalar {
   #integer(name: BinaryOp, a: string, b: string, t: ScalarType, type: 'i32' | 'i64'): string {
     const width = type === 'i64' ? 64 : 32;
     const sign = isUnsigned(t) ? 'u' : 's';
-    const plain = arithmetic[name];
+    const plain = t === 'bool' ? (logic[name] ?? arithmetic[name]) : arithmetic[name];
     if (plain) return this.narrow(op(`${type}.${plain}`, a, b), t);
     switch (name) {
       case 'min':

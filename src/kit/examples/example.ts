@@ -11,6 +11,8 @@ export interface ExampleCall {
   readonly node: Node;
   /** By position; undefined where left out. */
   readonly inputs: readonly (Value | undefined)[];
+  /** By position: whether its contents are the example's own, because others may make no sense (places, boxes, frequencies). */
+  readonly kept?: readonly boolean[];
 }
 
 type Input = OpRecord['inputs'][number];
@@ -26,7 +28,8 @@ const fill = (dtype: DType, dims: readonly number[]): Tensor => {
 };
 
 const isShape = (x: ExampleInput): x is readonly number[] => Array.isArray(x) && x.every((d) => typeof d === 'number');
-const isMade = (x: ExampleInput): x is (dtype: DType) => Tensor => typeof x === 'function';
+const isMade = (x: ExampleInput | undefined): x is (dtype: DType) => Tensor => typeof x === 'function';
+const isKept = (x: ExampleInput | undefined): boolean => isMade(x) || x instanceof Tensor;
 
 /** Types an input may have, where they are its own choice. */
 const ownTypes = (spec: InputSpec): readonly DType[] => (typeof spec.types === 'string' ? [] : spec.types);
@@ -75,7 +78,8 @@ export const exampleOf = (record: OpRecord, ops: OpSet, dtype: DType = 'float32'
   const values = record.inputs.flatMap((spec) => valueFor(record, spec, inputs[spec.name], dtype));
   while (values.length > 0 && values.at(-1) === undefined) values.pop();
   const [node] = callGraph(name, values, typeof attrs === 'function' ? attrs(dtype) : attrs, 1, ops).nodes;
-  return { node: node!, inputs: values };
+  const kept = record.inputs.flatMap((spec) => valueFor(record, spec, inputs[spec.name], dtype).map(() => isKept(inputs[spec.name])));
+  return { node: node!, inputs: values, kept };
 };
 
 /** Type of a value as a planner knows it. */

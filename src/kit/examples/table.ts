@@ -3,7 +3,7 @@
  * matrices of 2 × 4. The others are here: shapes that fit each other, contents that decide shapes,
  * attributes that have no default. A test runs each of them.
  */
-import { dtypeInfo, type DType } from '../../core/dtype.ts';
+import { dtypeInfo, isFloat, type DType } from '../../core/dtype.ts';
 import { MapValue, Tensor, type Value } from '../../core/tensor.ts';
 import type { PlainAttributes } from '../../runtime/call.ts';
 
@@ -141,6 +141,7 @@ export const examples: Readonly<Record<string, Example>> = {
     lower_edge_hertz: scalar('float32', 0),
     upper_edge_hertz: scalar('float32', 4000),
   }),
+  Mod: example({ A: [2, 4], B: [2, 4] }, (dtype) => ({ fmod: isFloat(dtype) ? 1 : 0 })),
   NegativeLogLikelihoodLoss: example({ input: [2, 4], target: [2] }),
   NonMaxSuppression: example({ boxes: [1, 4, 4], scores: [1, 1, 4] }),
   OneHot: example({ indices: [4], depth: scalar('int64', 5), values: [2] }, {}, 'values'),

@@ -20,6 +20,7 @@ import {
   type Variant,
 } from '../contract.ts';
 import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
+import { accumulating } from './numerics.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
 /** A compiled program. */
@@ -59,7 +60,8 @@ export abstract class CompiledSession implements ChipSession {
   variants(region: Region): readonly Variant[] {
     if (isHostRegion(this.#ops, region)) return [hostVariant];
     // What must be checked before it runs has to be at hand then, not inside a fused region.
-    return [contentCheck(this.#ops, region) ? { ...this.variant, alone: true } : this.variant];
+    const variant = accumulating(this.variant, region);
+    return [contentCheck(this.#ops, region) ? { ...variant, alone: true } : variant];
   }
 
   prepare(region: Region, _variant: string): MaybePromise<Prepared> {

@@ -18,6 +18,7 @@ import {
 } from '../contract.ts';
 import { contentCheck, hostVariant, isHostRegion, prepareHost } from '../host-kernels.ts';
 import type { NativeToolchain } from './native.ts';
+import { accumulating } from './numerics.ts';
 import { PreparedNative } from './prepared-native.ts';
 import { rawKernelsOf, rawProgram, RawKernels, type RawMatch, type RawSource } from './raw-kernels.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
@@ -77,7 +78,7 @@ export class CpuSession implements ChipSession {
     const alone = contentCheck(this.#ops, region) !== undefined;
     const { target } = this.#toolchain;
     const narrow = holdsFloat32(region) ? [...(target.bf16 ? [bfloat16] : []), ...(target.int8 ? [int8] : [])] : [];
-    const offered = [float32, ...narrow];
+    const offered = [accumulating(float32, region), ...narrow];
     return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
 

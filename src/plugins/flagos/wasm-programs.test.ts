@@ -1,6 +1,8 @@
 /** Random programs in WebAssembly against the float64 reference, as they are and with images laid out channels-last. */
 import { describe, expect, it } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
+import { add, sum } from '../../compiler/expr.ts';
+import { compute, InputTensor } from '../../compiler/tensor-expr.ts';
 import { difference, programKinds, Random } from '../../compiler/programs.test-util.ts';
 import { runWasm } from './wasm.test-util.ts';
 
@@ -21,4 +23,17 @@ describe('random programs in WebAssembly', () => {
         }
       }
     });
+});
+
+it('sums and products of truths are logic, in lanes too', async () => {
+  const x = new InputTensor('x', 'bool', [5, 33]);
+  const data = Uint8Array.from({ length: 5 * 33 }, (_, i) => Number(i % 33 < 3 * Math.floor(i / 33) || i === 164));
+  const rows = compute([5], (i) => sum([33], (k) => x.at(i!, k!)));
+  const pairs = compute([5, 32], (i, j) => sum([2], (k) => x.at(i!, add(j!, k!))));
+  const { results } = await runWasm({ inputs: [x], data: [data], outputs: [rows, pairs] });
+  const at = (i: number, j: number): number => data[i * 33 + j]!;
+  expect([...(results[0] as Uint8Array)]).toEqual([0, 1, 1, 1, 1]);
+  expect([...(results[1] as Uint8Array)]).toEqual(
+    Array.from({ length: 160 }, (_, n) => at(Math.floor(n / 32), n % 32) | at(Math.floor(n / 32), (n % 32) + 1)),
+  );
 });
