@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exp, mul, sub, sum, maxOf } from './expr.ts';
 import { lower } from './lower.ts';
 import type { Program } from './loops.ts';
-import { fuseRows, type Fused } from './rows.ts';
+import { fuseRows, inPlace, runsOfRows, type Fused, type Rows } from './rows.ts';
 import { normalize } from './schedule/normalize.ts';
 import { compute, InputTensor, type TensorExpr } from './tensor-expr.ts';
 
@@ -59,5 +59,19 @@ describe('fusion of rows', () => {
   it('leaves alone what a chip does otherwise', () => {
     const { made } = fuse([shifted(x)], () => true);
     expect(made.some((s) => 'rows' in s)).toBe(false);
+  });
+
+  it('makes a temporary part of the result that it becomes element by element, and of no other', () => {
+    const buffersOf = (outputs: readonly TensorExpr[]): string[] => {
+      const body = normalize(lower([x], outputs).body);
+      const [run] = runsOfRows(body, () => false);
+      return [...new Set(JSON.stringify(inPlace(run as readonly Rows[], body)).match(/"name":"[wxy]\d+"/g))].sort();
+    };
+    const e = shifted(x);
+    const total = compute([ROWS], (i) => sum(LONG, (k) => e.at(i!, k!)));
+    const shared = compute([ROWS, LONG], (i, k) => mul(e.at(i!, k!), total.at(i!)));
+    const turned = compute([ROWS, LONG], (i, k) => mul(e.at(i!, sub(LONG - 1, k!)), total.at(i!)));
+    expect(buffersOf([shared])).toEqual(['"name":"w1"', '"name":"w2"', '"name":"x0"', '"name":"y0"']);
+    expect(buffersOf([turned])).toContain('"name":"w0"');
   });
 });

@@ -6,6 +6,7 @@
  * Two nests may become one if, wherever one writes what the other touches, both stay inside the row they
  * are at. Rows are runs of memory here; nests that go down columns are left alone.
  */
+import { dtypeInfo } from '../core/dtype.ts';
 import { affineOf } from './affine.ts';
 import { mapExpressions } from './flatten.ts';
 import { ix, mapChildren, type Buffer, type LExpr, type Local, type Stmt } from './loops.ts';
@@ -25,7 +26,7 @@ interface Access {
 }
 
 /** A nest over rows: one parallel loop, with single loops inside. */
-interface Rows {
+export interface Rows {
   readonly loop: For;
   readonly accesses: readonly Access[];
   /** Extent of its longest inner loop, 1 if there is none. */
@@ -189,13 +190,12 @@ const fused = (run: readonly Rows[], everywhere: ReadonlyMap<Buffer, number>): F
 };
 
 /**
- * Fuses neighbouring nests over rows among statements that run one after another.
+ * Runs of neighbouring nests that go over the same rows, among statements that run one after another;
+ * statements that belong to none stand for themselves.
  * @param isApart nests that a chip has better ways with.
- * @param program all statements, those that are not looked at here included.
  */
-export const fuseRows = (stmts: readonly Stmt[], isApart: (s: Stmt) => boolean, program: readonly Stmt[]): (Stmt | Fused)[] => {
-  const everywhere = touches(program);
-  const out: (Stmt | Fused)[] = [];
+export const runsOfRows = (stmts: readonly Stmt[], isApart: (s: Stmt) => boolean): (Stmt | readonly Rows[])[] => {
+  const out: (Stmt | readonly Rows[])[] = [];
   let run: Rows[] = [];
   const flush = (): void => {
     const isLong = (n: Rows): boolean => n.longest >= SHORTEST;
@@ -204,7 +204,7 @@ export const fuseRows = (stmts: readonly Stmt[], isApart: (s: Stmt) => boolean, 
     const to = run.findLastIndex(isLong) + 1;
     const [before, rows, after] = from < 0 ? [run, [], []] : [run.slice(0, from), run.slice(from, to), run.slice(to)];
     out.push(...before.map((n) => n.loop));
-    out.push(...(rows.length > 1 ? [fused(rows, everywhere)] : rows.map((n) => n.loop)));
+    out.push(...(rows.length > 1 ? [rows] : rows.map((n) => n.loop)));
     out.push(...after.map((n) => n.loop));
     run = [];
   };
@@ -216,4 +216,72 @@ export const fuseRows = (stmts: readonly Stmt[], isApart: (s: Stmt) => boolean, 
   }
   flush();
   return out;
+};
+
+/**
+ * Fuses {@link runsOfRows}.
+ * @param program all statements, those that are not looked at here included.
+ */
+export const fuseRows = (stmts: readonly Stmt[], isApart: (s: Stmt) => boolean, program: readonly Stmt[]): (Stmt | Fused)[] => {
+  const everywhere = touches(program);
+  return runsOfRows(stmts, isApart).map((x) => ('kind' in x ? x : fused(x, everywhere)));
+};
+
+const samePosition = (a: LExpr, b: LExpr): boolean => {
+  const [x, y] = [affineOf(a), affineOf(b)];
+  if (!x || !y || x.constant !== y.constant || x.terms.size !== y.terms.size) return false;
+  return [...x.terms].every(([name, t]) => y.terms.get(name)?.coefficient === t.coefficient);
+};
+
+const inPlaceOf = (stmts: readonly Stmt[], from: Buffer, to: Buffer): Stmt[] => {
+  const expr = (e: LExpr): LExpr => {
+    const made = mapChildren(e, expr);
+    return made.kind === 'read' && made.buffer === from ? { ...made, buffer: to } : made;
+  };
+  const stores = (list: readonly Stmt[]): Stmt[] =>
+    list.map((s): Stmt => {
+      if (s.kind === 'for') return { ...s, body: stores(s.body) };
+      if (s.kind === 'if') return { ...s, then: stores(s.then), otherwise: stores(s.otherwise) };
+      return s.kind === 'store' && s.buffer === from ? { ...s, buffer: to } : s;
+    });
+  return stores(mapExpressions(stmts, expr));
+};
+
+/**
+ * The nests of a run, where the last one makes an element of its result from the same element of a
+ * temporary that the run alone uses: that temporary then is the result's memory, written twice.
+ */
+export const inPlace = (run: readonly Rows[], program: readonly Stmt[]): readonly Stmt[] => {
+  const stmts = run.map((n) => n.loop);
+  const last = run.at(-1)!;
+  const [result, ...others] = last.accesses.filter((a) => a.write).map((a) => a.buffer);
+  if (!result || others.length || run.some((n) => n.accesses.some((a) => a.buffer === result && !(n === last && a.write)))) return stmts;
+  const everywhere = touches(program);
+  const inside = touches(stmts);
+  const places = { store: undefined as LExpr | undefined, reads: [] as { buffer: Buffer; at: LExpr }[] };
+  const reads = (e: LExpr): LExpr => {
+    if (e.kind === 'read') places.reads.push(e);
+    return mapChildren(e, reads);
+  };
+  const find = (list: readonly Stmt[]): void => {
+    for (const s of list) {
+      if (s.kind === 'for') find(s.body);
+      else if (s.kind === 'if') [s.then, s.otherwise].forEach(find);
+      else if (s.kind === 'store') places.store = s.at;
+    }
+  };
+  find([last.loop]);
+  mapExpressions([last.loop], reads);
+  const same = [...new Set(places.reads.map((r) => r.buffer))].find(
+    (b) =>
+      b.role === 'temp' &&
+      !b.kept &&
+      b.dtype === result.dtype &&
+      b.size === result.size &&
+      // Narrow floats are codes outside of temporaries: between, they keep their digits.
+      (result.role === 'temp' || dtypeInfo(b.dtype).kind !== 'float' || dtypeInfo(b.dtype).bits >= 32) &&
+      inside.get(b) === everywhere.get(b) &&
+      places.reads.every((r) => r.buffer !== b || samePosition(r.at, places.store!)),
+  );
+  return same ? inPlaceOf(stmts, same, result) : stmts;
 };

@@ -3,7 +3,10 @@
  * else stays as it is.
  */
 import { dtypeInfo, type DType } from '../../core/dtype.ts';
+import { flattenLoops } from '../flatten.ts';
 import type { Buffer, Stmt } from '../loops.ts';
+import { inPlace, runsOfRows } from '../rows.ts';
+import { rowsStage } from './row-stage.ts';
 import type { Scheduled } from '../lower.ts';
 import { splitDigits } from '../split-digits.ts';
 import { valueType } from '../render/c-types.ts';
@@ -36,9 +39,11 @@ class Scheduling {
   readonly temps: Buffer[] = [];
   readonly prepare: Stmt[] = [];
   readonly #around: Surroundings;
+  readonly #program: readonly Stmt[];
 
-  constructor(around: Surroundings) {
+  constructor(around: Surroundings, program: readonly Stmt[]) {
     this.#around = around;
+    this.#program = program;
   }
 
   get #usesAmx(): boolean {
@@ -73,7 +78,7 @@ class Scheduling {
   /** `before`: where what does not depend on the loops around may run. */
   block(stmts: readonly Stmt[], before: Stmt[] | undefined): Stmt[] {
     const out: Stmt[] = [];
-    for (const s of stmts) {
+    for (const s of this.#rows(stmts)) {
       if (s.kind === 'for' && s.fixed) {
         out.push(s);
         continue;
@@ -88,6 +93,28 @@ class Scheduling {
       else out.push(s);
     }
     return out;
+  }
+
+  /** Statements, nests over the same rows as one stage. */
+  #rows(stmts: readonly Stmt[]): Stmt[] {
+    const flat = new Map(stmts.map((s) => [flattenLoops([s])[0]!, s]));
+    const isApart = (s: Stmt): boolean => this.#isApart(flat.get(s)!);
+    return runsOfRows([...flat.keys()], isApart).map((x): Stmt => {
+      if ('kind' in x) return flat.get(x)!;
+      const nests = inPlace(x, this.#program).filter((s) => s.kind === 'for');
+      return rowsStage(nests, Math.max(...x.map((n) => n.longest)), valueType);
+    });
+  }
+
+  /** Whether there is a better way with a nest than loops, or sums along memory. */
+  #isApart(s: Stmt): boolean {
+    const nest = matchReduction(s);
+    if (!nest) return transpositionOf(s, this.#around.storage) !== undefined;
+    if (separableOf(nest)) return true;
+    const along = alongOf(nest) !== undefined;
+    const nowhere = (like: Buffer, size: number): Buffer => ({ ...like, size });
+    const c = contractionOf(nest);
+    return (c && this.#plan(c)) !== undefined || !along || acrossOf(nest, nowhere, () => {}, along) !== undefined;
   }
 
   #transposition(s: Stmt, out: Stmt[]): boolean {
@@ -161,8 +188,8 @@ const isInput = (plan: Plan): boolean =>
 
 /** Replaces the contractions of a program's body. */
 export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {
-  const scheduling = new Scheduling(around);
   const slices = sliceNests(splitDigits(body), around.target.l2);
+  const scheduling = new Scheduling(around, slices.body);
   const made = scheduling.block(slices.body, undefined);
   return { body: made, prepare: scheduling.prepare, temps: [...slices.temps, ...scheduling.temps] };
 };

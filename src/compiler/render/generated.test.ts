@@ -71,7 +71,7 @@ const expressions = ({ op, inputs, attrs = {} }: Case): { ins: InputTensor[]; ou
 };
 
 /** Only what is the op's own: what every program begins with, and helpers, are left out. */
-const stages = (source: string): string => source.slice(source.indexOf('static void stage0'));
+const stages = (source: string): string => source.slice(source.search(/static (NOINLINE )?void stage0/));
 
 describe('generated code', () => {
   for (const c of cases) {
