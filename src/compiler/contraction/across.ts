@@ -24,6 +24,9 @@ interface Across {
 
 /** Shorter rows are no gain. */
 const SHORT = 8;
+/** Results of many steps may stand so far from one another (transposed convolutions have strides); with few, storing them counts. */
+const MOST_APART = 4;
+const MANY_STEPS = 16;
 /** Most elements of a parameter that is copied to run along the axis. */
 const MOST_COPIED = 1 << 20;
 
@@ -49,7 +52,9 @@ const stepOf = (e: Read, axis: Axis): number | undefined => {
 const storeAxis = (n: ReductionNest): Axis | undefined => {
   const store = n.finish.at(-1);
   const at = store?.kind === 'store' ? affineOf(store.at) : undefined;
-  return at && n.axes.find((a) => coefficient(at, a) === 1);
+  const apart = (a: Axis): number => (at && Math.abs(coefficient(at, a))) || Infinity;
+  const nearest = n.axes.reduce<Axis | undefined>((best, a) => (!best || apart(a) < apart(best) ? a : best), undefined);
+  return nearest && apart(nearest) <= (sizeOfAxes(n.reduce) < MANY_STEPS ? 1 : MOST_APART) ? nearest : undefined;
 };
 
 /** The nest with a read replaced by one from a copy in which `axis` is innermost, and the loops that make the copy. */

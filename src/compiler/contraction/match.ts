@@ -34,7 +34,8 @@ const factorsOf = (e: LExpr): LExpr[] => {
   return [e];
 };
 
-const conjuncts = (e: LExpr): LExpr[] => (e.kind === 'binary' && e.op === 'and' ? [...conjuncts(e.a), ...conjuncts(e.b)] : [e]);
+/** Parts of a condition, all of which must hold. */
+export const conjuncts = (e: LExpr): LExpr[] => (e.kind === 'binary' && e.op === 'and' ? [...conjuncts(e.a), ...conjuncts(e.b)] : [e]);
 
 /** `f` where those parts of the condition hold that depend on nothing `f` does not depend on. */
 const guarded = (cond: LExpr, f: LExpr, zero: LExpr): LExpr => {

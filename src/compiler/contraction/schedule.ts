@@ -26,6 +26,7 @@ import { canBeQuantized, quantizedArithmetic } from './quantized.ts';
 import { separableOf, separableStage } from './separable.ts';
 import { sliceNests } from './slices.ts';
 import { planContraction, standsAlone, type Plan, type Surroundings } from './plan.ts';
+import { splitPhases } from './phases.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
 import { transpositionOf, transpositionStage } from './transpose.ts';
 import { tileOf } from './tile.ts';
@@ -188,7 +189,7 @@ const isInput = (plan: Plan): boolean =>
 
 /** Replaces the contractions of a program's body. */
 export const scheduleContractions = (body: readonly Stmt[], around: Surroundings): Scheduled => {
-  const slices = sliceNests(splitDigits(body), around.target.l2);
+  const slices = sliceNests(splitPhases(splitDigits(body)), around.target.l2);
   const scheduling = new Scheduling(around, slices.body);
   const made = scheduling.block(slices.body, undefined);
   return { body: made, prepare: scheduling.prepare, temps: [...slices.temps, ...scheduling.temps] };

@@ -1,4 +1,5 @@
 /** Convolutions and poolings: pads, strides, dilations, groups, odd extents, one to three axes. */
+import { opName } from '../../../core/graph.ts';
 import type { PlainAttributes } from '../../../runtime/call.ts';
 import type { CallSpec, Family } from './family.ts';
 
@@ -40,12 +41,29 @@ const transposed = (w: Window): CallSpec => ({
   attrs: w.attrs ?? {},
   finite: ['W'],
 });
+/** Windows' gradients in TensorFlow's layout: [N, …, M] for images [N, …, C], filters [window…, C, M]. */
+const inputGradient = ({ label, x, out, kernel, attrs }: Window): CallSpec => {
+  const { strides, dilations, pads } = { ...attrs } as { readonly [name: string]: readonly number[] | undefined };
+  const [batch, channels, ...places] = x;
+  const count = places.map((extent, a) => {
+    const reach = (kernel[a]! - 1) * (dilations?.[a] ?? 1) + 1;
+    const padding = (pads?.[a] ?? 0) + (pads?.[a + places.length] ?? 0);
+    return Math.floor((extent + padding - reach) / (strides?.[a] ?? 1)) + 1;
+  });
+  return {
+    label,
+    inputs: { dY: [batch!, ...count, out], W: [...kernel, channels!, out] },
+    attrs: { ...attrs, input_shape: [batch!, ...places, channels!] },
+    finite: ['W'],
+  };
+};
 const pool = (w: Window, attrs: PlainAttributes, label = w.label): CallSpec => {
   const { group: _, ...own } = w.attrs ?? {};
   return { label, inputs: { X: w.x }, ordered: ['X'], attrs: { kernel_shape: [...w.kernel], ...own, ...attrs } };
 };
 
 export const windowed: Family = (record) => {
+  if (opName(record.domain, record.name) === 'tfjs.ConvInputGrad') return windows.filter((w) => !w.attrs?.group).map(inputGradient);
   if (record.domain !== '') return undefined;
   // Pads must be smaller than the window for poolings.
   const pools = windows.filter((w) => w.label !== 'dilated');
