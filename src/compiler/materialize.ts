@@ -23,6 +23,9 @@ export interface Inventory {
   readonly within: (t: TensorExpr) => ReadonlySet<ScanNode>;
 }
 
+/** Data movement that is read several times is inlined up to so many reads an element: a chain of selects would double with each link. */
+const MOST_READS = 32;
+
 interface Load {
   readonly tensor: TensorExpr;
   readonly times: number;
@@ -145,6 +148,16 @@ export const takeInventory = (roots: readonly TensorExpr[], chip?: ChipClass): I
     for (const { tensor, times } of loads) reads.set(tensor, reads.get(tensor)! + more * times);
   }
   const inlined = new Set<TensorExpr>();
+  /** Reads of memory behind one element of a tensor, where what it reads is inlined; shared ones as often as they are written. */
+  const weights = new Map<TensorExpr, number>();
+  const weightOf = (t: TensorExpr): number => {
+    const known = weights.get(t);
+    if (known !== undefined) return known;
+    const behind = t instanceof ReshapeTensor ? [t.base] : (loadsIn.get(t) ?? []).map((l) => l.tensor);
+    const weight = behind.reduce((n, b) => n + (b instanceof ReshapeTensor || inlined.has(b) ? weightOf(b) : 1), 0);
+    weights.set(t, weight);
+    return weight;
+  };
   /** Tensors whose loops hold a reduction: their own, or one that was inlined. */
   const heavy = new Set<TensorExpr>();
   for (const t of order) {
@@ -153,7 +166,7 @@ export const takeInventory = (roots: readonly TensorExpr[], chip?: ChipClass): I
     if (pinned.has(t)) continue;
     const once = (reads.get(t) ?? 0) <= Math.max(t.size, 1) || t.hints?.materialize === false;
     if (!heavy.has(t)) {
-      if (movesOnly(t) || once) inlined.add(t);
+      if (once || (movesOnly(t) && weightOf(t) <= MOST_READS)) inlined.add(t);
       continue;
     }
     const [reader, ...more] = readers.get(t) ?? [];

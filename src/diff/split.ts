@@ -38,6 +38,7 @@ export const refusing = (session: ChipSession, refuse: (region: Region) => Suppo
   regions: session.regions,
   dynamicShapes: session.dynamicShapes,
   prior: session.prior,
+  byName: true,
   supports: (region) => refuse(region) ?? session.supports(region),
   ...(session.variants ? { variants: (region: Region) => session.variants!(region) } : {}),
   prepare: (region, variant, watch) => session.prepare(region, variant, watch),

@@ -3,7 +3,8 @@
  * that throws or talks nonsense when asked is one that cannot, with the reason.
  */
 import { asError } from '../core/errors.ts';
-import { nodeReads, opName, subgraphsOf } from '../core/graph.ts';
+import { describeType, nodeReads, opName, subgraphsOf } from '../core/graph.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { defaultVariant, refused, type ChipSession, type CostPrior, type Region, type Support, type Variant } from '../plugins/contract.ts';
 import { kernelId, type Candidate, type Verdict } from '../opmanager/decision.ts';
 import { tierOf } from '../opmanager/policy.ts';
@@ -65,14 +66,19 @@ export class Candidates {
   readonly #special: Specialized;
   readonly #context: SelectionContext & { readonly chips: readonly OpenChip[] };
   readonly #judged = new Map<SpecialNode, readonly Verdict[]>();
+  readonly #alike = new Map<string, readonly Verdict[]>();
+  readonly #constants = new Map<Tensor, number>();
+  readonly #fields = new Map<readonly Verdict[], readonly Verdict[]>();
   readonly #verdicts = new Map<SpecialNode, readonly Verdict[]>();
   readonly #readers = new Map<string, Set<SpecialNode>>();
   readonly #outputs: ReadonlySet<string>;
+  readonly #byName: boolean;
 
   constructor(special: Specialized, context: SelectionContext & { readonly chips: readonly OpenChip[] }) {
     this.#special = special;
     this.#context = context;
     this.#outputs = new Set(special.outputs);
+    this.#byName = context.chips.some(({ session }) => session.byName);
     for (const n of special.nodes) {
       for (const name of nodeReads(n.node)) {
         const known = this.#readers.get(name);
@@ -157,11 +163,35 @@ export class Candidates {
   judged(n: SpecialNode): readonly Verdict[] {
     let known = this.#judged.get(n);
     if (!known) {
-      const op = opName(n.node.domain, n.node.op);
-      known = doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
+      const key = this.#likeness(n);
+      known = key === undefined ? this.#judge(n) : this.#alike.get(key);
+      if (!known) this.#alike.set(key!, (known = this.#judge(n)));
       this.#judged.set(n, known);
     }
     return known;
+  }
+
+  #judge(n: SpecialNode): readonly Verdict[] {
+    const op = opName(n.node.domain, n.node.op);
+    return doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
+  }
+
+  /** Equal for nodes of which every candidate says the same: they differ in nothing but names. Undefined where there are subgraphs. */
+  #likeness(n: SpecialNode): string | undefined {
+    if (this.#byName || n.bound?.record.control || subgraphsOf(n.node).length > 0) return undefined;
+    const { inputs, outputs } = n.node;
+    const read = inputs.map((name, i) => {
+      const value = n.args[i]?.value ?? this.#special.constants.get(name);
+      return value ? `#${this.#constantId(value)}` : inputs.indexOf(name);
+    });
+    const made = outputs.map((o) => (o === '' ? 0 : this.#outputs.has(o) || this.#readers.has(o) ? 1 : 2));
+    return `${signatureOf(n)} v${n.node.version} ${read.join()} ${made.join()} ${n.outputs.map(describeType).join()} ${n.waits}`;
+  }
+
+  #constantId(value: Tensor): number {
+    let id = this.#constants.get(value);
+    if (id === undefined) this.#constants.set(value, (id = this.#constants.size));
+    return id;
   }
 
   /** Every candidate for a node, as selection and the lock left it. */
@@ -213,7 +243,10 @@ export class Candidates {
   }
 
   /** One kernel per chip, of the providers policy ranks first. */
-  field(n: SpecialNode): Verdict[] {
-    return dispatchLanguage(this.verdicts(n)).flatMap(dispatchOp);
+  field(n: SpecialNode): readonly Verdict[] {
+    const verdicts = this.verdicts(n);
+    let known = this.#fields.get(verdicts);
+    if (!known) this.#fields.set(verdicts, (known = dispatchLanguage(verdicts).flatMap(dispatchOp)));
+    return known;
   }
 }

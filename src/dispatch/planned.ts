@@ -67,7 +67,15 @@ const attributesText = (attrs: Attributes): string => {
  * What a kernel is measured and quarantined by: op, attributes, element types and shapes; where the contents of
  * an input decide what comes out (Slice, Resize), the results' too.
  */
-export const signatureOf = ({ node, bound, args, outputs }: SpecialNode): string => {
+export const signatureOf = (n: SpecialNode): string => {
+  let known = signatures.get(n);
+  if (known === undefined) signatures.set(n, (known = signatureText(n)));
+  return known;
+};
+
+const signatures = new WeakMap<SpecialNode, string>();
+
+const signatureText = ({ node, bound, args, outputs }: SpecialNode): string => {
   const types = args.map((a, i) => (node.inputs[i] === '' ? '-' : describeType(a.type))).join(',');
   const inputs = bound?.record.inputs ?? [];
   const byContents = args.some((_, i) => inputs[Math.min(i, inputs.length - 1)]?.role === 'value');

@@ -179,6 +179,8 @@ export interface ChipSession {
   readonly prior: CostPrior;
   /** Whether regions are ready as soon as they are asked for: such a chip serves single calls while another one's kernel is made. */
   readonly instant?: boolean;
+  /** Whether what it supports depends on what nodes are called; else it is asked once about nodes that differ in nothing but names. */
+  readonly byName?: boolean;
   /** Whether this chip can run the region. Pure: same answer for the same region, nothing changed, nothing loaded. */
   supports(region: Region): Support;
   /** The ways it can run a region it supports; without this, one named `default` with the session's own types. */

@@ -57,7 +57,7 @@ it('agrees with float64 for every op, or says what it does not evaluate', () => 
       "Atanh: atanh is not evaluated exactly",
       "Bincount: a scatter is not evaluated exactly",
       "MatMulNBits: shr of whole numbers is not evaluated exactly",
-      "Mod: floormod is not evaluated exactly",
+      "Mod: rem is not evaluated exactly",
       "ResizeBilinearGrad: a scatter is not evaluated exactly",
       "UnsortedSegmentSum: a scatter is not evaluated exactly",
     ]

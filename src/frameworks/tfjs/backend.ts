@@ -14,8 +14,8 @@ import type { Tracing } from './trace.ts';
 import type { BackendValues, DataId, TensorInfo, TfBackend, TfDType, TfEngine } from './tf-types.ts';
 import { decoded, deinterleave, encoded, fromTf, interleave, tfDType, toTf } from './values.ts';
 
-/** Calls that may wait before they are run without being asked for: what a program never reads must not grow for ever, and planning a graph takes more than in proportion to its calls. */
-const WAITING_LIMIT = 256;
+/** Calls that may wait before they are run without being asked for: what a program never reads must not grow for ever, and a thousand calls are planned in seconds, not at once. */
+const WAITING_LIMIT = 1024;
 
 /** Whether a whole model is among the calls. */
 const isWhole = (cut: Cut): boolean => cut.calls.some((c) => c.template.whole === true);
