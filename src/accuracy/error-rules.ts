@@ -27,11 +27,15 @@ import {
 } from '../compiler/expr.ts';
 import { InputTensor } from '../compiler/tensor-expr.ts';
 import { isFloatExpr, plus, roundingOf, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
-import { functionErrors } from './functions.ts';
+import { functionErrors, type FunctionError } from './functions.ts';
 import { roundoffOf } from './precision.ts';
 
 /** slope · error, 0 where one of them is 0 though the other be infinite. */
 const scaled = (slope: Expr, error: Expr): Expr => select(or(eq(error, 0), eq(slope, 0)), zero, mul(slope, error));
+
+/** What a function makes of an error of its argument. */
+const passedBy = ({ slope }: FunctionError, x: Expr, y: Expr, error: Expr): Expr =>
+  typeof slope === 'number' ? scaled(mul(Math.abs(slope), abs(y)), div(error, abs(x))) : scaled(slope(x, y), error);
 
 /** A step function of x jumps by 1 where a jump is within the error of x; `at`: distance of x to the nearest jump. */
 const jump = (distance: Expr, error: Expr): Expr => select(le(distance, error), max(1, error), zero);
@@ -60,7 +64,7 @@ const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined =
     const own = roundingOf(f.absolute ? max(1, abs(y)) : abs(y), u);
     const ofOne = f.bounded === true ? a.arithmetic.absolute * a.arithmetic.roundoff : 0;
     const near = inner && nearZero(e, inner);
-    const passed = inner && scaled(f.slope(x, y), inner);
+    const passed = inner && passedBy(f, x, y, inner);
     const bounded = near && passed ? select(and(gt(inner, 0), le(abs(x), inner)), near, passed) : passed;
     return plus(bounded, own, ofOne > 0 ? constant(ofOne, 'float64') : undefined, vanishing(a, e));
   }
@@ -169,7 +173,7 @@ const reduceError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined
     case 'sum':
       a.longest = Math.max(a.longest, terms);
       return any('sum', (inner) =>
-        plus(termError(a, e.body, inner), growth > 0 ? mul(a.size(e.body, inner), growth) : undefined, vanishing(a, e)),
+        plus(termError(a, e.body, inner), growth > 0 ? roundingOf(a.size(e.body, inner), growth) : undefined, vanishing(a, e)),
       );
     case 'prod': {
       const relative = any('sum', (inner) => {

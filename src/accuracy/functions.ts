@@ -7,8 +7,11 @@ import { abs, add, constant, cos, cosh, div, exp, mul, sinh, sqrt, sub, type Exp
 export interface FunctionError {
   /** What it may add of its own, ULP of its value. */
   readonly ulp: number;
-  /** |f′(x)|, from x and f(x), both float64. */
-  readonly slope: (x: Expr, y: Expr) => Expr;
+  /**
+   * |f′(x)|, from x and f(x), both float64; of a power, its exponent. The slope of x^−½ at 10³⁰⁰ is no float64, though
+   * what it makes of an error is one.
+   */
+  readonly slope: ((x: Expr, y: Expr) => Expr) | number;
   /** The own error is relative to 1, not to the value: functions with zeros away from 0. */
   readonly absolute?: boolean;
   /** Its values are of order one, and there are usual ways to calculate it that are exact to a share of 1, not of the value: ½ + ½·tanh(x/2), rational functions. */
@@ -23,9 +26,9 @@ export const functionErrors: Readonly<Partial<Record<UnaryOp, FunctionError>>> =
   expm1: { ulp: 4, slope: (_, y) => abs(add(y, 1)) },
   log: { ulp: 4, slope: (x) => div(one, abs(x)) },
   log1p: { ulp: 4, slope: (x) => div(one, abs(add(x, 1))) },
-  sqrt: { ulp: 1, slope: (_, y) => div(0.5, abs(y)) },
-  rsqrt: { ulp: 2, slope: (_, y) => mul(0.5, abs(mul(y, square(y)))) },
-  reciprocal: { ulp: 1, slope: (_, y) => square(y) },
+  sqrt: { ulp: 1, slope: 0.5 },
+  rsqrt: { ulp: 2, slope: -0.5 },
+  reciprocal: { ulp: 1, slope: -1 },
   sin: { ulp: 4, slope: (x) => abs(cos(x)), absolute: true },
   cos: { ulp: 4, slope: () => one, absolute: true },
   tan: { ulp: 8, slope: (_, y) => add(1, square(y)), absolute: true },

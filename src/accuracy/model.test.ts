@@ -113,6 +113,39 @@ describe('other ops', () => {
     expect(score(t([], [1 + 2 ** -20]), large!).level).toBe('fail');
   });
 
+  it('powers, also where their slope is no float64', () => {
+    // Statistics of values as large as these, or as small, are off by as much of themselves as those of values near 1.
+    const x = [1, -2, 3, 7, -5];
+    const relative = (size: number): number => {
+      const [m] = bounds(
+        'LayerNormalization',
+        [
+          t(
+            [5],
+            x.map((v) => v * size),
+            'float64',
+          ),
+          t([5], [1, 1, 1, 1, 1], 'float64'),
+        ],
+        own,
+        { epsilon: 0 },
+      );
+      return m!.allowed!.standard![1]!;
+    };
+    expect(relative(2 ** 450) / relative(1)).toBeCloseTo(1, 6);
+    expect(relative(2 ** -300) / relative(1)).toBeCloseTo(1, 6);
+  });
+
+  it('a logarithm of what may be negative within its error may be anything, of what surely is may not', () => {
+    const level = (values: number[], result: number): string =>
+      score(t([1], [result], 'float64'), bounds('ReduceLogSum', [t([3], values, 'float64')], own, { keepdims: 1 })[0]!).level;
+    expect(level([2 ** 500, -(2 ** 500), -1], -Infinity)).not.toBe('fail');
+    expect(level([2 ** 500, -(2 ** 500), -1], 2)).not.toBe('fail');
+    expect(level([1, -3, 1], -Infinity)).toBe('fail');
+    expect(level([Infinity, 1, -Infinity], 2)).toBe('fail');
+    expect(level([NaN, 1, 2], 2)).toBe('fail');
+  });
+
   it('integers, and steps only where the exact value is a tie', () => {
     const [q] = bounds('QuantizeLinear', [t([3], [0.3, 0.5, 2]), t([], [1]), t([], [0], 'uint8')]);
     expect([...q!.allowed!.standard!]).toEqual([0, 1, 0]);

@@ -217,7 +217,8 @@ export const compileErrorModel = (
           const { factor, ulp, absolute } = levelRules[level];
           const into = new Float64Array(exact.length);
           for (let k = 0; k < exact.length; k++) {
-            const y = Math.abs(exact[k]!);
+            // What is no number has no rounding of its own.
+            const y = Math.abs(exact[k]!) || 0;
             const own =
               accuracy.kind === 'ulp'
                 ? accuracy.ulp * ulp * (coarse ? 2 * arithmetic.accumulateRoundoff * y : spacingAt(finite(y, out.max), out))

@@ -99,7 +99,9 @@ const scoreFloats = (actual: Tensor, bounds: Bounds, golden: Tensor): Score => {
       const edge = Number.isFinite(y) && x === x && r === r && Math.sign(x) === Math.sign(r) && Math.abs(y) + t >= max * (1 - 2 ** -8);
       // Inputs read in less than they hold may become 0, and 0 · ∞ is NaN.
       const vanished = bounds.cap !== undefined && x !== x && Math.abs(y) === Infinity;
-      if (edge || vanished || (Number.isFinite(y) && !(t < bounds.overflow))) {
+      // The logarithm of a sum that cancels: its sign is the rounding's.
+      const outside = y !== y && t === Infinity;
+      if (edge || vanished || outside || (Number.isFinite(y) && !(t < bounds.overflow))) {
         overflowed++;
         continue;
       }
