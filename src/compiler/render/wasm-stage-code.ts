@@ -1,4 +1,5 @@
 /** The text of one stage while it is written: names, constants kept in locals, loops. */
+import { FlagosError } from '../../core/errors.ts';
 import type { Buffer, LExpr, Local } from '../loops.ts';
 import { constantOf, type Sched } from '../schedule/ir.ts';
 import { WasmScalar } from './wasm-scalar.ts';
@@ -33,6 +34,9 @@ export class StageScalar extends WasmScalar {
   }
 
   protected local(local: Local): string {
+    // WebAssembly's locals are zero until they are set: a name from nowhere would be a wrong number, not an error.
+    if (!this.#locals.has(local.name) && !this.#around.has(local.name))
+      throw new FlagosError('FLAGOS_E_INTERNAL', `a stage reads '${local.name}', which nobody around it names`);
     const text = this.nameOf(local);
     return text.startsWith('(') ? text : get(text);
   }

@@ -4,7 +4,10 @@
  * chains; index arithmetic moves out of loops again at the end. What depends on constants alone
  * becomes a stage that runs once.
  */
-import type { Buffer, Local, Program, Stmt } from '../loops.ts';
+import { substitute } from '../contraction/purify.ts';
+import { mapExpressions } from '../flatten.ts';
+import { isIndexArithmetic } from '../hoist.ts';
+import type { Buffer, LExpr, Local, Program, Stmt } from '../loops.ts';
 import { clipReductions, splitInterior } from './clip.ts';
 import { fuseRows } from '../rows.ts';
 import { contractionOf } from './contraction.ts';
@@ -44,8 +47,21 @@ const hasParallel = (stmts: readonly Stmt[]): boolean =>
     s.kind === 'for' ? s.parallel || hasParallel(s.body) : s.kind === 'if' && (hasParallel(s.then) || hasParallel(s.otherwise)),
   );
 
+/** Statements of one level with what is named between stages put where it is used: stages are functions of their own, and see no other's names. */
+const standalone = (stmts: readonly Stmt[]): readonly Stmt[] => {
+  if (!hasParallel(stmts)) return stmts;
+  const meanings = new Map<string, LExpr>();
+  return stmts.flatMap((s) => {
+    const [seen] = meanings.size === 0 ? [s] : mapExpressions([s], (e) => substitute(e, meanings));
+    if (seen?.kind !== 'let' || !isIndexArithmetic(seen.value)) return [seen!];
+    meanings.set(seen.local.name, seen.value);
+    return [];
+  });
+};
+
 /** Statements of one level: a parallel loop is a stage, a loop that holds some is a loop around stages, the rest runs in one piece with its neighbours. */
-const group = (stmts: readonly Stmt[]): Group[] => {
+const group = (level: readonly Stmt[]): Group[] => {
+  const stmts = standalone(level);
   const out: Group[] = [];
   let piece: Stmt[] = [];
   const flush = (): void => {
