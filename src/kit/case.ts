@@ -10,7 +10,7 @@ import type { OpRecord } from '../ops/define.ts';
 import type { OpSet } from '../ops/registry.ts';
 import { callGraph, type PlainAttributes } from '../runtime/call.ts';
 import type { Region, RegionValue } from '../plugins/contract.ts';
-import { exampleOf, typeOf, typesOf } from './examples/example.ts';
+import { exampleOf, isPositive, typeOf, typesOf } from './examples/example.ts';
 
 export interface Case {
   /** Op, type and shapes. */
@@ -37,13 +37,16 @@ const random = (seed: string): (() => number) => {
   };
 };
 
-/** Other contents of the same kind: floats in (−2, 2); integers and booleans stay, because they may be indices or sizes. */
-const drawn = (tensor: Tensor, next: () => number): Tensor =>
+/**
+ * Other contents of the same kind: floats in (−2, 2), in (¼, 2) where they must be above zero; integers and booleans stay,
+ * because they may be indices or sizes.
+ */
+const drawn = (tensor: Tensor, next: () => number, positive: boolean): Tensor =>
   isFloat(tensor.dtype)
     ? Tensor.from(
         tensor.dtype,
         tensor.dims,
-        Array.from({ length: tensor.size }, () => 4 * next() - 2),
+        Array.from({ length: tensor.size }, () => (positive ? 0.25 + 1.75 * next() : 4 * next() - 2)),
       )
     : tensor;
 
@@ -66,8 +69,8 @@ const caseOf = (
   const args = inputs.map((given, i) => {
     const name = node.inputs[i]!;
     if (name === '' || given === undefined) return { type: undefined };
-    const { role } = record.inputs[Math.min(i, record.inputs.length - 1)]!;
-    const value = draw && role !== 'value' && !kept?.[i] && given instanceof Tensor ? drawn(given, next) : given;
+    const { role, name: slot } = record.inputs[Math.min(i, record.inputs.length - 1)]!;
+    const value = draw && role !== 'value' && !kept?.[i] && given instanceof Tensor ? drawn(given, next, isPositive(slot)) : given;
     const type = typeOf(value);
     if (type) types.set(name, type);
     const constant = role === 'value' && value instanceof Tensor ? value : undefined;

@@ -77,6 +77,53 @@ describe('Gemm', () => {
   });
 });
 
+describe('Gather', () => {
+  it('of strings copies one of each slice', async () => {
+    const gather = (dims: number[], axis: number, dtype: DType = 'string'): Single =>
+      single(
+        'y = Gather x i',
+        { axis },
+        { x: tensor(dtype, dims, dtype === 'string' ? ['1', '2', '3', '4'] : [1, 2, 3, 4]), i: tensor('int64', [1], [1n]) },
+      );
+    const asked = [
+      gather([2, 2], 0),
+      gather([2, 2], -2),
+      gather([2, 2], 1),
+      gather([2, 2], -1),
+      gather([2, 2, 1], 1),
+      gather([2, 2], 0, 'float32'),
+    ];
+    expect(asked.map(reasonOf)).toEqual(['KNOWN_BUG', 'KNOWN_BUG', 'ok', 'ok', 'ok', 'ok']);
+    // '' is 0 as a number.
+    expect(await direct(gather([2, 2], 0), 13)).toEqual([3, 0]);
+    expect(await direct(gather([2, 2], 1), 13)).toEqual([2, 4]);
+    expect(await allowed(gather([2, 2], 0, 'float32'))).toEqual([3, 4]);
+  });
+});
+
+describe('AffineGrid', () => {
+  it('fails in float16 for images, not for volumes', async () => {
+    const grid = (dtype: DType, ...size: bigint[]): Single => {
+      const axes = size.length - 2;
+      const theta = Array.from({ length: axes * (axes + 1) }, (_, i) => i / 4);
+      return single(
+        'y = AffineGrid t s',
+        {},
+        { t: tensor(dtype, [1, axes, axes + 1], theta) },
+        { s: tensor('int64', [size.length], size) },
+      );
+    };
+    const [image, volume] = [
+      [1n, 1n, 2n, 2n],
+      [1n, 1n, 1n, 2n, 2n],
+    ] as const;
+    expect([grid('float16', ...image), grid('float16', ...volume), grid('float32', ...image)].map(reasonOf)).toEqual(['DTYPE', 'ok', 'ok']);
+    await expect(direct(grid('float16', ...image), 20)).rejects.toThrow(/Split/);
+    // (y/4 + ½, ¾x + y + 5/4) at (±½, ±½).
+    expect(await allowed(grid('float32', ...image))).toEqual([0.375, 0.375, 0.375, 1.125, 0.625, 1.375, 0.625, 2.125]);
+  });
+});
+
 describe('DFT and STFT', () => {
   const values = (n: number): number[] => Array.from({ length: n }, (_, i) => Math.fround(Math.sin(i * i)));
   /** [re, im] pairs of the transform of a real signal, in float64. */

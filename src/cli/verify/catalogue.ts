@@ -8,7 +8,7 @@ import { callGraph } from '../../runtime/call.ts';
 import { caseId, type CallInput, type VerifyCall } from '../../opmanager/verify/call.ts';
 import { classesFor, classTensor, type CaseClass } from '../../opmanager/verify/input-classes.ts';
 import { CaseRandom } from '../../opmanager/verify/random.ts';
-import { exampleOf, typeFor, typesOf } from '../../kit/examples/example.ts';
+import { exampleOf, isPositive, typeFor, typesOf } from '../../kit/examples/example.ts';
 import { elementWise } from './families/element-wise.ts';
 import type { CallSpec, Family, SpecInput } from './families/family.ts';
 import { matrix } from './families/matrix.ts';
@@ -17,9 +17,6 @@ import { rows } from './families/rows.ts';
 import { windowed } from './families/windows.ts';
 
 const families: readonly Family[] = [elementWise, matrix, windowed, rows, movement];
-
-/** Inputs that must be above zero for an op to mean anything. */
-const positive = (name: string): boolean => /scale$|var(iance)?$|^scales$/i.test(name);
 
 const isShape = (x: SpecInput): x is readonly number[] => Array.isArray(x);
 
@@ -41,7 +38,7 @@ const fromSpec = (record: OpRecord, ops: OpSet, dtype: DType, spec: CallSpec): V
     return {
       dtype: typeFor(record, input, dtype),
       dims: given,
-      positive: positive(input.name),
+      positive: isPositive(input.name),
       finite: spec.finite?.includes(input.name) ?? false,
       ordered: spec.ordered?.includes(input.name) ?? false,
     };
@@ -69,7 +66,7 @@ const fromExample = (record: OpRecord, ops: OpSet, dtype: DType): VerifyCall => 
     label: 'example',
     inputs: inputs.map((v, i): CallInput =>
       anyData[i] && v instanceof Tensor
-        ? { dtype: v.dtype, dims: v.dims, positive: positive(record.inputs[Math.min(i, record.inputs.length - 1)]!.name) }
+        ? { dtype: v.dtype, dims: v.dims, positive: isPositive(record.inputs[Math.min(i, record.inputs.length - 1)]!.name) }
         : { value: v },
     ),
     constants: [],

@@ -31,6 +31,9 @@ const isShape = (x: ExampleInput): x is readonly number[] => Array.isArray(x) &&
 const isMade = (x: ExampleInput | undefined): x is (dtype: DType) => Tensor => typeof x === 'function';
 const isKept = (x: ExampleInput | undefined): boolean => isMade(x) || x instanceof Tensor;
 
+/** Whether an input of this name must be above zero for an op to mean anything: scales, variances. */
+export const isPositive = (name: string): boolean => /scale$|var(iance)?$|^scales$/i.test(name);
+
 /** Types an input may have, where they are its own choice. */
 const ownTypes = (spec: InputSpec): readonly DType[] => (typeof spec.types === 'string' ? [] : spec.types);
 

@@ -288,7 +288,7 @@ export const examples: Readonly<Record<string, Example>> = {
   'com.microsoft.QLinearAdd': example({ A: [2, 4], B: [2, 4], ...scale('A_scale', 'B_scale', 'C_scale') }),
   'com.microsoft.QLinearAveragePool': example({ X: image, ...scale('x_scale', 'y_scale') }, pool),
   'com.microsoft.QLinearConcat': example(
-    { ...scale('Y_scale', 'Y_zero_point'), inputs: [[2, 4], scalar('float32', 1), scalar('uint8', 0)] },
+    { ...scale('Y_scale', 'Y_zero_point'), inputs: [[2, 4], scalar('float32', 1), []] },
     { axis: 0 },
     'Y_zero_point',
   ),
