@@ -21,6 +21,7 @@ import { measure, type Contender } from './lib/measure.ts';
 import { option } from './lib/option.ts';
 import { untilQuiet } from './lib/quiet.ts';
 import { report, type Row } from './lib/report.ts';
+import { dispatchRows } from './lib/tfjs-dispatch.ts';
 import { stepRows } from './lib/tfjs-training.ts';
 
 const require = createRequire(import.meta.url);
@@ -123,6 +124,7 @@ for (const { backend, goals, ratios } of peers)
       unit: '×',
       budget: { sense: '≥', value: goals[how] },
     });
+rows.push(...(await dispatchRows(tf, Math.max(rounds, 15))));
 if (option('train', 'on') === 'on') rows.push(...(await stepRows(tf, Math.min(rounds, 5))));
 report('TensorFlow.js models', rows);
 process.exit(failed ? 1 : 0);

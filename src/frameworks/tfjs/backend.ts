@@ -135,7 +135,9 @@ export class FlagosBackend implements TfBackend {
       this.disposeData(cell.parts.real, force);
       this.disposeData(cell.parts.imag, force);
     }
-    // Calls that wait still read the contents; nobody else can.
+    // Calls that wait still read the contents; nobody else can. The newest call need not wait for a reader it cannot have any more.
+    const { call } = cell;
+    if (call !== undefined && call.outputs.length === 1 && !this.#timing && this.#waiting.at(-1) === call) this.#waiting.pop();
     return true;
   }
 

@@ -22,8 +22,7 @@ export interface Call {
 export class Cell {
   readonly dtype: TfDType;
   readonly dims: readonly number[];
-  /** `dtype` and `dims` as text, for keys. */
-  readonly key: string;
+  #key: string | undefined;
   refCount = 1;
   /** Contents, where they are there and are numbers. */
   value: Tensor | undefined;
@@ -39,7 +38,11 @@ export class Cell {
   constructor(dtype: TfDType, dims: readonly number[]) {
     this.dtype = dtype;
     this.dims = dims;
-    this.key = keyOf(dtype, dims);
+  }
+
+  /** `dtype` and `dims` as text, for keys; most cells are never part of one. */
+  get key(): string {
+    return (this.#key ??= keyOf(this.dtype, this.dims));
   }
 }
 
