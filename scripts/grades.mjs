@@ -1,5 +1,6 @@
 // Runs the kit for plugins on the providers named (default: all of this repository) and writes docs/grades.md from its
-// reports. Reports stay in build/grades, one for each chip, so that a chip can be graded anew alone:
+// reports. Reports stay in build/grades, one for each chip, so that a chip can be graded anew alone; of a chip that has no
+// report there the page keeps what it says:
 //   node scripts/grades.mjs [provider/chip …]      node scripts/grades.mjs --render
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,38 +38,49 @@ if (!given.includes('--render')) {
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replace(/\s+/g, ' ').slice(0, 300);
 const levels = ['manifest', 'chip', 'contract', 'numerics', 'faults', 'model', 'performance'];
-const reports = readdirSync(folder)
-  .filter((f) => f.endsWith('.json'))
-  .map((f) => JSON.parse(readFileSync(join(folder, f), 'utf8')))
-  .sort((a, b) => all.indexOf(a.chip) - all.indexOf(b.chip));
-const rows = [];
-const details = [];
-for (const { chip, date, processor, chips, missing } of reports) {
+const page = join(root, 'docs/grades.md');
+
+/** What the page says of a chip: its row, and its section if it has one. */
+const render = ({ chip, date, processor, chips, missing }) => {
   const found = chips[0];
-  if (!found) {
-    rows.push(`| ${chip} | - | ${levels.map(() => '').join(' | ')} | ${cell(missing[0]?.reason ?? 'no chip')} |`);
-    continue;
-  }
+  if (!found)
+    return { row: `| ${chip} | - | ${levels.map(() => '').join(' | ')} | ${cell(missing[0]?.reason ?? 'no chip')} |`, section: '' };
   const per = levels.map((level) => {
     const of = found.checks.filter((c) => c.level === level);
     return of.length === 0 ? '' : `${of.filter((c) => c.status === 'pass' || c.status === 'na').length}/${of.length}`;
   });
-  rows.push(`| ${chip} | **${found.grade}** | ${per.join(' | ')} | ${cell(found.description)} |`);
+  const parts = [`\n## ${chip}: ${found.grade}\n\n${found.summary.replace(/^.: /, '')}. ${date}, ${processor}.\n`];
   const odd = found.checks.filter((c) => c.status === 'fail' || c.status === 'skip' || c.status === 'loosened');
-  details.push(`\n## ${chip}: ${found.grade}\n\n${found.summary.replace(/^.: /, '')}. ${date}, ${processor}.\n`);
   if (odd.length > 0) {
-    details.push('\n| | level | check | why |\n|---|---|---|---|\n');
-    for (const c of odd) details.push(`| ${c.status} | ${c.level} | ${cell(c.name)} | ${cell(c.detail ?? '')} |\n`);
+    parts.push('\n| | level | check | why |\n|---|---|---|---|\n');
+    for (const c of odd) parts.push(`| ${c.status} | ${c.level} | ${cell(c.name)} | ${cell(c.detail ?? '')} |\n`);
   }
   const fast = found.checks.filter((c) => c.level === 'performance' && c.facts);
   if (fast.length > 0) {
-    details.push('\n| call | median µs | MAD µs | cold ms |\n|---|---|---|---|\n');
+    parts.push('\n| call | median µs | MAD µs | cold ms |\n|---|---|---|---|\n');
     for (const c of fast)
-      details.push(`| ${cell(c.name)} | ${c.facts.medianUs} | ${c.facts.madUs} | ${(c.facts.coldUs / 1000).toFixed(1)} |\n`);
+      parts.push(`| ${cell(c.name)} | ${c.facts.medianUs} | ${c.facts.madUs} | ${(c.facts.coldUs / 1000).toFixed(1)} |\n`);
   }
+  return { row: `| ${chip} | **${found.grade}** | ${per.join(' | ')} | ${cell(found.description)} |`, section: parts.join('') };
+};
+
+/** What the page says already, by chip. */
+const written = existsSync(page) ? readFileSync(page, 'utf8') : '';
+const known = new Map(
+  all.flatMap((chip) => {
+    const row = written.split('\n').find((line) => line.startsWith(`| ${chip} | `));
+    const from = written.indexOf(`\n## ${chip}: `);
+    const to = written.indexOf('\n## ', from + 1);
+    return row === undefined ? [] : [[chip, { row, section: from < 0 ? '' : written.slice(from, to < 0 ? undefined : to) }]];
+  }),
+);
+for (const file of readdirSync(folder).filter((f) => f.endsWith('.json'))) {
+  const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  known.set(report.chip, render(report));
 }
+const chips = [...known].sort(([a], [b]) => all.indexOf(a) - all.indexOf(b)).map(([, said]) => said);
 writeFileSync(
-  join(root, 'docs/grades.md'),
+  page,
   `# Grades
 
 Written by \`npm run docs:grades\` from reports of \`flagos conformance plugin\`; what the levels and grades mean is in
@@ -77,6 +89,6 @@ Written by \`npm run docs:grades\` from reports of \`flagos conformance plugin\`
 
 | chip | grade | ${levels.join(' | ')} | what it is |
 |---|---|${levels.map(() => '---').join('|')}|---|
-${rows.join('\n')}
-${details.join('')}`,
+${chips.map((c) => c.row).join('\n')}
+${chips.map((c) => c.section).join('')}`,
 );

@@ -84,12 +84,22 @@ const unaryError = (a: Analyzer, e: UnaryExpr, scope: Scope): Expr | undefined =
   }
 };
 
+/** What (x − m)·f + b may be off by where it is calculated as a sum of three terms, x·f − m·f + b. */
+const foldedError = (a: Analyzer, { folds, a: product, b }: BinaryExpr, scope: Scope): Expr | undefined => {
+  if (!folds || a.arithmetic.roundoff === 0 || product.kind !== 'binary' || product.a.kind !== 'binary') return undefined;
+  const { a: difference, b: factor } = product;
+  const sizes = add(a.size(difference.a, scope), a.size(difference.b, scope));
+  const terms = add(mul(sizes, a.size(factor, scope)), a.size(b, scope));
+  return roundingOf(terms, a.arithmetic.growth(3) * a.arithmetic.roundoff);
+};
+
 const binaryError = (a: Analyzer, e: BinaryExpr, scope: Scope): Expr | undefined => {
   const [ea, eb] = [a.errorOf(e.a, scope), a.errorOf(e.b, scope)];
   const own = a.roundings(e, scope);
   const [x, y] = [() => a.size(e.a, scope), () => a.size(e.b, scope)];
   switch (e.op) {
     case 'add':
+      return plus(ea, eb, own, foldedError(a, e, scope));
     case 'sub':
     case 'rem':
     case 'floormod':

@@ -113,6 +113,18 @@ describe('other ops', () => {
     expect(score(t([], [1 + 2 ** -20]), large!).level).toBe('fail');
   });
 
+  it('normalization by given statistics: as a sum of three terms, because kernels fold two of them', () => {
+    // (1024.5 − 1024)·4 + 2: x·f = 4098, m·f = 4096.
+    const of = (...values: number[]): Tensor => t([1], values);
+    const [m] = bounds('BatchNormalization', [t([1, 1, 1], [1024.5]), of(4), of(2), of(1024), of(1)], own, { epsilon: 0 });
+    expect(m!.exact![0]).toBe(4);
+    const folded = 3 * u32 * (4098 + 4096 + 2);
+    expect(m!.allowed!.standard![0]! / folded).toBeGreaterThan(1);
+    expect(m!.allowed!.standard![0]! / folded).toBeLessThan(1.01);
+    expect(score(t([1, 1, 1], [4 + 0.9 * folded]), m!).level).toBe('standard');
+    expect(score(t([1, 1, 1], [4 + 3 * folded]), m!).level).toBe('fail');
+  });
+
   it('powers, also where their slope is no float64', () => {
     // Statistics of values as large as these, or as small, are off by as much of themselves as those of values near 1.
     const x = [1, -2, 3, 7, -5];

@@ -100,6 +100,8 @@ export interface BinaryExpr {
   readonly op: BinaryOp;
   readonly a: Expr;
   readonly b: Expr;
+  /** Of (x − m)·f + b: kernels may as well calculate x·f + (b − m·f). Says something to the error analysis only. */
+  readonly folds?: true;
 }
 export interface SelectExpr {
   readonly kind: 'select';

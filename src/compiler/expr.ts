@@ -145,6 +145,11 @@ export const popcount = (x: Operand): Expr => unary('popcount', x);
 export const add = (a: Operand, b: Operand): Expr => binary('add', a, b);
 export const sub = (a: Operand, b: Operand): Expr => binary('sub', a, b);
 export const mul = (a: Operand, b: Operand): Expr => binary('mul', a, b);
+/** (x − m)·f + b where m, f and b are known before x, so that kernels fold them: bounds of its error allow x·f + (b − m·f) too. */
+export const shiftScale = (x: Operand, m: Operand, f: Operand, b: Operand): Expr => {
+  const e = add(mul(sub(x, m), f), b);
+  return e.kind === 'binary' ? { ...e, folds: true } : e;
+};
 /** Floats: IEEE division. Integers: quotient truncated toward zero (x / 0 = 0). Index: use {@link floordiv}. */
 export const div = (a: Operand, b: Operand): Expr => binary('div', a, b);
 /** Remainder with the sign of the dividend (C's `%` and `fmod`). */

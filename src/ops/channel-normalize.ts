@@ -1,5 +1,5 @@
 /** Normalization per channel of [N, C, …] tensors: batch, instance and group norm. */
-import { add, cast, constant, div, floordiv, mul, sqrt, sub, type Expr } from '../compiler/expr.ts';
+import { add, cast, constant, div, floordiv, mul, shiftScale, sqrt, sub, type Expr } from '../compiler/expr.ts';
 import { atBroadcast, compute, reshape, type TensorExpr } from '../compiler/tensor-expr.ts';
 import type { DType } from '../core/dtype.ts';
 import { FlagosError } from '../core/errors.ts';
@@ -36,7 +36,8 @@ export const BatchNormalization = defineOp({
     const factor = compute([channels], (c) => div(cast(scale.at(c!), dtype), sqrt(add(of(used.spread, c!), epsilon))));
     const Y = compute(X.shape, (...i) => {
       const c = channel(i);
-      return add(mul(sub(cast(X.at(...i), dtype), of(used.mean, c)), factor.at(c)), cast(B.at(c), dtype));
+      const [x, mean, f, b] = [cast(X.at(...i), dtype), of(used.mean, c), factor.at(c), cast(B.at(c), dtype)];
+      return training ? add(mul(sub(x, mean), f), b) : shiftScale(x, mean, f, b);
     });
     if (!training) return { Y };
     const running = (before: TensorExpr, now: TensorExpr): TensorExpr =>

@@ -101,6 +101,16 @@ describe('Gather', () => {
   });
 });
 
+it('MeanVarianceNormalization leaves out ε', async () => {
+  const of = (...values: number[]): Single =>
+    single('y = MeanVarianceNormalization x', {}, { x: tensor('float32', [1, 1, 1, values.length], values) });
+  expect(reasonOf(of(1, 1))).toBe('KNOWN_BUG');
+  expect(await direct(of(1, 1), 13)).toEqual([NaN, NaN]);
+  // A deviation of ε is half of the denominator.
+  const [y] = await direct(of(1e-9, -1e-9), 13);
+  expect(y).toBeCloseTo(1, 3);
+});
+
 describe('AffineGrid', () => {
   it('fails in float16 for images, not for volumes', async () => {
     const grid = (dtype: DType, ...size: bigint[]): Single => {
