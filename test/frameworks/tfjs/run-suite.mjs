@@ -36,7 +36,7 @@ export const runSuite = async ({ backend = 'flagos', chip, fallback, grep, bundl
   const jasmine = jasmineRequire.boot ? jasmineRequire.boot(jasmineRequire) : jasmineRequire;
   const env = jasmine.getEnv({ suppressLoadErrors: true });
   Object.assign(globalThis, jasmineRequire.interface(jasmine, env));
-  globalThis.flagosSuite = { backend, install: { ...(chip ? { chip } : {}), ...(fallback ? { fallback } : {}) } };
+  globalThis.flagosSuite = { backend, install: { onFailure: 'error', ...(chip ? { chip } : {}), ...(fallback ? { fallback } : {}) } };
   const suite = await import(pathToFileURL(bundle ?? (await bundleSuite())).href);
   const results = [];
   env.configure({ random: false, specFilter: (spec) => !grep || new RegExp(grep).test(spec.getFullName()) });
