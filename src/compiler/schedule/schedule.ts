@@ -10,6 +10,7 @@ import { isIndexArithmetic } from '../hoist.ts';
 import type { Buffer, LExpr, Local, Program, Stmt } from '../loops.ts';
 import { clipReductions, splitInterior } from './clip.ts';
 import { fuseRows } from '../rows.ts';
+import { splitPhases } from '../contraction/phases.ts';
 import { contractionOf } from './contraction.ts';
 import { interchangeColumns } from './interchange.ts';
 import { moveInvariants } from './invariants.ts';
@@ -190,7 +191,7 @@ const separateOnce = (
  * @param constants input buffers whose contents are the same at every run.
  */
 export const scheduleProgram = (program: Program, target: Target, constants: ReadonlySet<Buffer>): ScheduledProgram => {
-  const stmts = normalize(program.body);
+  const stmts = splitPhases(normalize(program.body));
   const { once, rest, known } = separateOnce(group(stmts), constants);
   const rows: Buffer[] = [];
   const isApart = (s: Stmt): boolean => contractionOf(s, target, (b) => known.has(b)) !== undefined;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { add, sum } from '../../compiler/expr.ts';
+import { infiniteCases, shapes, wrongIn } from '../../compiler/contraction/phases.test-util.ts';
 import { compute, InputTensor } from '../../compiler/tensor-expr.ts';
 import { difference, programKinds, Random } from '../../compiler/programs.test-util.ts';
 import { runWasm } from './wasm.test-util.ts';
@@ -36,4 +37,11 @@ it('sums and products of truths are logic, in lanes too', async () => {
   expect([...(results[1] as Uint8Array)]).toEqual(
     Array.from({ length: 160 }, (_, n) => at(Math.floor(n / 32), n % 32) | at(Math.floor(n / 32), (n % 32) + 1)),
   );
+});
+
+it.each(Object.entries(shapes))('an infinity meets no weight that is not there: %s', async (_, shape) => {
+  for (const c of infiniteCases(shape)) {
+    const { results } = await runWasm({ ...c, data: [...c.data] }, channelsLast);
+    expect(wrongIn(c, results[0]!)).toEqual([]);
+  }
 });
