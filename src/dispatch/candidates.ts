@@ -7,11 +7,12 @@ import { describeType, nodeReads, opName, subgraphsOf } from '../core/graph.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { defaultVariant, refused, type ChipSession, type CostPrior, type Region, type Support, type Variant } from '../plugins/contract.ts';
 import { kernelId, type Candidate, type Verdict } from '../opmanager/decision.ts';
-import { tierOf } from '../opmanager/policy.ts';
+import { namesKernel, tierOf } from '../opmanager/policy.ts';
 import { judge, type SelectionContext } from '../opmanager/select.ts';
 import { PRIOR_DOUBT } from '../opmanager/timing.ts';
 import { dispatchLanguage } from './language.ts';
 import { dispatchOp } from './op.ts';
+import { planLabel, type PlanLabel } from './plan-text.ts';
 import { graphSignature } from './graph-signature.ts';
 import { makeRegion, signatureOf, type OpenChip } from './planned.ts';
 import type { SpecialNode, Specialized } from './specialize.ts';
@@ -39,8 +40,14 @@ export const supportOf = (session: ChipSession, region: Region): Support => {
   }
 };
 
+const isName = (v: unknown): v is string => typeof v === 'string' && v !== '';
 const isVariant = (v: unknown): v is Variant =>
-  typeof v === 'object' && v !== null && 'name' in v && typeof v.name === 'string' && v.name !== '';
+  typeof v === 'object' &&
+  v !== null &&
+  'name' in v &&
+  isName(v.name) &&
+  (!('schedules' in v) || v.schedules === undefined || (Array.isArray(v.schedules) && v.schedules.every(isName)));
+const namesOf = (variants: readonly Variant[]): string[] => variants.flatMap((v) => [v.name, ...(v.schedules ?? [])]);
 
 const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | Support => {
   if (!session.variants) return [defaultVariant];
@@ -49,7 +56,8 @@ const variantsOf = (session: ChipSession, region: Region): readonly Variant[] | 
     if (!Array.isArray(found) || found.length === 0 || !found.every(isVariant))
       return refused('ERROR', 'names no variants of what it says it supports');
     // A name is how a kernel is chosen, measured and set aside.
-    return new Set(found.map((v) => v.name)).size === found.length ? found : refused('ERROR', 'names a variant twice');
+    const names = namesOf(found);
+    return new Set(names).size === names.length ? found : refused('ERROR', 'names a variant twice');
   } catch (thrown) {
     return refused('ERROR', `failed when asked for variants: ${asError(thrown).message}`);
   }
@@ -70,6 +78,7 @@ export class Candidates {
   readonly #constants = new Map<Tensor, number>();
   readonly #fields = new Map<readonly Verdict[], readonly Verdict[]>();
   readonly #verdicts = new Map<SpecialNode, readonly Verdict[]>();
+  readonly #named = new Map<readonly Verdict[], ReadonlyMap<PlanLabel, Verdict>>();
   readonly #readers = new Map<string, Set<SpecialNode>>();
   readonly #outputs: ReadonlySet<string>;
   readonly #byName: boolean;
@@ -118,6 +127,7 @@ export class Candidates {
         alone: v.alone ?? false,
         instant: v.instant ?? session.instant ?? false,
         overheadUs: startUsOf(session.prior),
+        ...(v.schedules?.length ? { schedules: v.schedules } : {}),
       });
       if ('ok' in variants) return [{ ...base(defaultVariant), refusal: variants.ok ? undefined : variants, priorUs: undefined }];
       return variants.map((v) => ({ ...base(v), refusal: undefined, priorUs: workUs(work, { ...session.prior, ...v.prior }) }));
@@ -173,7 +183,31 @@ export class Candidates {
 
   #judge(n: SpecialNode): readonly Verdict[] {
     const op = opName(n.node.domain, n.node.op);
-    return doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
+    const { policy, lock } = this.#context;
+    const judged = doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
+    // Who names a schedule means it; nobody else has any use for one before it was measured in a whole plan.
+    const locked = lock?.kernels(signatureOf(n)) ?? [];
+    return [...judged, ...this.#schedulesAmong(n, judged).filter((v) => namesKernel(v, op, policy) || locked.includes(v.kernel))];
+  }
+
+  /** The schedules of kernels, judged. One that was not measured is expected to take what the kernel does. */
+  #schedulesAmong(n: SpecialNode, verdicts: readonly Verdict[]): Verdict[] {
+    const op = opName(n.node.domain, n.node.op);
+    return verdicts.flatMap((v) => {
+      if (v.scheduleOf !== undefined) return [];
+      return (v.schedules ?? []).map((variant): Verdict => {
+        const candidate = { ...v, variant, kernel: kernelId(v.provider, v.chip, op, variant), scheduleOf: v.kernel };
+        const verdict = judge(candidate, op, signatureOf(n), this.#context);
+        return verdict.measured ? verdict : { ...verdict, expectedUs: v.expectedUs };
+      });
+    });
+  }
+
+  /** Every candidate and every schedule of one: what a plan that was written down may name. */
+  all(n: SpecialNode): readonly Verdict[] {
+    const judged = this.judged(n);
+    const known = new Set(judged.map((v) => v.kernel));
+    return [...judged, ...this.#schedulesAmong(n, judged).filter((v) => !known.has(v.kernel))];
   }
 
   /** Equal for nodes of which every candidate says the same: they differ in nothing but names. Undefined where there are subgraphs. */
@@ -212,10 +246,19 @@ export class Candidates {
     const detail = `${lock} locks ${to.kernel} in the plan of this graph`;
     this.#verdicts.set(
       n,
-      this.judged(n).map((v): Verdict =>
+      this.#with(this.judged(n), to).map((v): Verdict =>
         v === to || v.status !== 'eligible' ? v : { ...v, status: 'rejected', reason: 'LOCKED', detail },
       ),
     );
+  }
+
+  /** What there is to say of a node that is run by this kernel: a schedule that only a plan named is among it then. */
+  considered(n: SpecialNode, chosen: Verdict): readonly Verdict[] {
+    return this.#with(this.verdicts(n), chosen);
+  }
+
+  #with(verdicts: readonly Verdict[], chosen: Verdict): readonly Verdict[] {
+    return verdicts.includes(chosen) ? verdicts : [...verdicts, chosen];
   }
 
   /**
@@ -234,6 +277,18 @@ export class Candidates {
   /** Every eligible kernel of the providers policy ranks first. */
   able(n: SpecialNode): Verdict[] {
     return dispatchLanguage(this.verdicts(n)).flatMap((choice) => choice.kernels);
+  }
+
+  /** The kernel of a node that a plan names by its label: one of the able ones, or a schedule of one of them. */
+  named(n: SpecialNode, label: PlanLabel): Verdict | undefined {
+    const verdicts = this.verdicts(n);
+    let known = this.#named.get(verdicts);
+    if (!known) {
+      const able = this.able(n);
+      const schedules = this.#schedulesAmong(n, able).filter((v) => v.status === 'eligible' && v.tier === able[0]!.tier);
+      this.#named.set(verdicts, (known = new Map([...schedules, ...able].map((v) => [planLabel(v), v]))));
+    }
+    return known.get(label);
   }
 
   /** What some of the graph's nodes are measured by, together. */

@@ -6,7 +6,7 @@
 import type { Verdict } from '../opmanager/decision.ts';
 import type { EvidenceSnapshot } from '../opmanager/evidence.ts';
 import { incumbentOf, settle, timingOfEvidence, type Measured } from '../opmanager/timing.ts';
-import { planKernel, planLabel, planOfKernel, type PlanText } from './plan-text.ts';
+import { planKernel, planOfKernel, type PlanLabel, type PlanText } from './plan-text.ts';
 import type { OpenChip } from './planned.ts';
 
 /** A plan with the verdict for each node, and what was measured of it. */
@@ -16,20 +16,22 @@ export interface WholePlan extends PlanText {
   readonly medianUs: number | undefined;
 }
 
-/** The verdicts a plan asks for, if each is among those policy ranks first for its node. */
-export const fitPlan = (plan: PlanText, able: readonly (readonly Verdict[])[]): readonly Verdict[] | undefined => {
-  if (plan.labels.length !== able.length) return undefined;
-  const verdicts = able.map((list, i) => list.find((v) => planLabel(v) === plan.labels[i]));
+/** Per node: the kernel of a label, if it may run there and policy ranks none before it. */
+export type Named = readonly ((label: PlanLabel) => Verdict | undefined)[];
+
+/** The verdicts a plan asks for, if there is one for each node. */
+export const fitPlan = (plan: PlanText, named: Named): readonly Verdict[] | undefined => {
+  if (plan.labels.length !== named.length) return undefined;
+  const verdicts = named.map((find, i) => find(plan.labels[i]!));
   return verdicts.every((v) => v !== undefined) ? verdicts : undefined;
 };
 
 /**
- * @param able per node: eligible verdicts of the best rank, all variants.
  * @param otherwise what would be planned without measurements: the incumbent where the tuner settled on nothing.
  */
 export const measuredPlan = (
   signature: string,
-  able: readonly (readonly Verdict[])[],
+  named: Named,
   evidence: EvidenceSnapshot,
   chips: readonly OpenChip[],
   otherwise: () => PlanText,
@@ -37,7 +39,7 @@ export const measuredPlan = (
   const found = new Map<string, { plan: PlanText; verdicts: readonly Verdict[]; measured: Measured }>();
   for (const kernel of evidence.kernels?.(signature) ?? []) {
     const plan = planOfKernel(kernel, chips);
-    const verdicts = plan && fitPlan(plan, able);
+    const verdicts = plan && fitPlan(plan, named);
     const known = evidence.performance(kernel, signature);
     const timing = timingOfEvidence(known);
     if (plan && verdicts && timing) found.set(kernel, { plan, verdicts, measured: { kernel, timing, chosenAt: known.chosenAt } });

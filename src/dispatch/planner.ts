@@ -13,7 +13,7 @@ import { copyUsOf, regionsOf, type AssignmentProblem } from './cost.ts';
 import { explainChoice, noKernel, type ChoiceFacts } from './explain.ts';
 import { fitPlan, measuredPlan, type WholePlan } from './measured-plan.ts';
 import { fitLocked } from './plan-lock.ts';
-import { planLabel, type PlanText } from './plan-text.ts';
+import { planLabel, type PlanLabel, type PlanText } from './plan-text.ts';
 import { regionKey, signatureOf, type KernelUse, type OpenChip, type PlannedGraph, type PlannedRegion } from './planned.ts';
 import { assignmentProblem, labelling } from './problem.ts';
 import { regionTimes } from './region-times.ts';
@@ -82,13 +82,13 @@ const byMeasurement = (now: readonly SpecialNode[], tail: readonly SpecialNode[]
   const { candidates, special, chips, evidence, planFor } = sources;
   if (now.length === 0 || (!evidence.kernels && !planFor)) return undefined;
   const signature = candidates.signature(now);
-  const able = now.map((n) => candidates.able(n));
+  const named = now.map((n) => (label: PlanLabel) => candidates.named(n, label));
   const asked = planFor?.(signature);
-  const verdicts = asked && fitPlan(asked, able);
+  const verdicts = asked && fitPlan(asked, named);
   const whole =
     asked && verdicts
       ? { ...asked, verdicts, medianUs: undefined }
-      : measuredPlan(signature, able, evidence, chips, () => choiceOf(byCost(now, tail, sources)));
+      : measuredPlan(signature, named, evidence, chips, () => choiceOf(byCost(now, tail, sources)));
   if (!whole) return undefined;
   const fields = whole.verdicts.map((v) => [v]);
   const label = labelling(chips);
@@ -110,7 +110,7 @@ const byLock = (now: readonly SpecialNode[], tail: readonly SpecialNode[], sourc
   const inputs = now.map((n) => nodeReads(n.node).flatMap((name) => maker.get(name) ?? []));
   const fitted = fitLocked(
     locked,
-    now.map((n) => candidates.judged(n)),
+    now.map((n) => candidates.all(n)),
     { inputs },
   );
   if ('why' in fitted) return misfit(fitted.at, fitted.why);
@@ -200,7 +200,7 @@ export const planGraph = (special: Specialized, context: PlanContext): PlannedGr
       const i = position.get(n)!;
       decisions.set(
         n.node.name,
-        explainChoice(n, chosen[i]!, candidates.verdicts(n), {
+        explainChoice(n, chosen[i]!, candidates.considered(n, chosen[i]!), {
           region: { id, nodes: nodes.length },
           moreCopiesUs: moreCopiesUs(i),
           copiesIn: copiesIn(i),

@@ -21,6 +21,10 @@ export interface Candidate {
   readonly priorUs: number | undefined;
   /** Microseconds to start a region on its chip. */
   readonly overheadUs: number;
+  /** Names of the variants that are schedules of this one (or, if it is one itself, of the same one). */
+  readonly schedules?: readonly string[];
+  /** The kernel this is another schedule of. */
+  readonly scheduleOf?: string;
 }
 
 /** A candidate as selection left it. */

@@ -16,6 +16,8 @@ export type OnMismatch = 'error' | 'warn' | 'retune';
 export interface SelectionLock {
   /** For messages: its path. */
   readonly name: string;
+  /** Kernels it holds for a signature. */
+  kernels(signature: string): readonly string[];
   /**
    * Leaves of a node's candidates the locked one.
    * @throws FLAGOS_E_LOCK where the lock does not fit and that is to be an error.
@@ -56,6 +58,13 @@ export class Lock implements SelectionLock {
     if (!Object.hasOwn(kernels, signature)) return undefined;
     const entry = kernels[signature]!;
     return entry.nodes && Object.hasOwn(entry.nodes, node) ? entry.nodes[node] : entry;
+  }
+
+  kernels(signature: string): readonly string[] {
+    const { kernels } = this.#contents;
+    if (!Object.hasOwn(kernels, signature)) return [];
+    const { kernel, nodes = {} } = kernels[signature]!;
+    return [kernel, ...Object.values(nodes).map((entry) => entry.kernel)];
   }
 
   apply(node: string, signature: string, verdicts: readonly Verdict[]): readonly Verdict[] {

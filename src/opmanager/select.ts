@@ -27,7 +27,9 @@ export const judge = (
   signature: string,
   { policy, evidence, quarantined, instantOnly }: SelectionContext,
 ): Verdict => {
-  const accuracy = evidence.accuracy(candidate.kernel, signature);
+  const own = evidence.accuracy(candidate.kernel, signature);
+  // A schedule does the same operations on the same elements: unless it was looked at itself, it is as exact as the kernel it is one of.
+  const accuracy = own.level === 'unknown' && candidate.scheduleOf !== undefined ? evidence.accuracy(candidate.scheduleOf, signature) : own;
   const performance = evidence.performance(candidate.kernel, signature);
   const tier = tierOf(candidate, op, policy);
   const measured = performance.medianUs !== undefined;

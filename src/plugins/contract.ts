@@ -106,6 +106,12 @@ export interface Variant {
   readonly instant?: boolean;
   /** Declared speeds, where they differ from those of its session. */
   readonly prior?: Partial<CostPrior>;
+  /**
+   * Names of further variants that compute the same in the same arithmetic and only cut the work otherwise (blocks,
+   * threads): `prepare` takes them, too. Nothing is planned by them of itself: the tuner measures them, and plans, locks
+   * and policies may name them. Evidence of this variant's accuracy is theirs.
+   */
+  readonly schedules?: readonly string[];
 }
 
 /** A declared guess of speed, used until measurements exist. */

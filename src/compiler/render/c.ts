@@ -34,6 +34,7 @@ type Around = { readonly kind: 'counter'; readonly v: Local } | { readonly kind:
 /** A whole program: stage functions (equal ones once) and the entry that calls them in order. */
 class ProgramWriter {
   readonly #all: readonly Buffer[];
+  readonly #serial: boolean;
   readonly #stages = new Map<string, StageText>();
   readonly params: number[] = [];
   /** Lines of the entry being written. */
@@ -44,7 +45,8 @@ class ProgramWriter {
   #step = 0;
   #loops = 0;
 
-  constructor(program: Program) {
+  constructor(program: Program, serial: boolean) {
+    this.#serial = serial;
     this.#all = [...program.inputs, ...program.outputs, ...program.temps];
     this.#entry('prepare', program.prepare);
     this.#entry('run', program.body);
@@ -136,7 +138,8 @@ class ProgramWriter {
     let stage = this.#stages.get(text);
     if (!stage) this.#stages.set(text, (stage = { name: `stage${this.#stages.size}`, buffers, text: writer.lines.join('\n'), helpers }));
     const offset = this.params.length;
-    this.params.push(...frame.params, count, grain);
+    // What is no more than a grain is not divided.
+    this.params.push(...frame.params, count, this.#serial ? Math.max(count, grain) : grain);
     const at = offset + frame.params.length;
     for (const b of frame.buffers) this.#lives.touch(b, this.#step, this.#step);
     if (this.#loops === 0) this.#step++;
@@ -164,9 +167,9 @@ const containsParallel = (stmts: readonly Stmt[]): boolean =>
         : s.kind === 'if' && (containsParallel(s.then) || containsParallel(s.otherwise))),
   );
 
-/** One entry runs everything: `void run(void** b, const i64* p, parallel_t par)`; `b` holds inputs, outputs, workspace. */
-export const renderC = (program: Program): CProgram => {
-  const writer = new ProgramWriter(program);
+/** One entry runs everything: `void run(void** b, const i64* p, parallel_t par)`; `b` holds inputs, outputs, workspace. @param serial all of it on the caller's thread. */
+export const renderC = (program: Program, serial = false): CProgram => {
+  const writer = new ProgramWriter(program, serial);
   const { offsets, bytes } = writer.workspace;
   return {
     source: wholeText(writer.text),

@@ -1,6 +1,7 @@
 /** The chip `flagos/cpu`: regions compiled to machine code, one library and one call each. */
 import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
+import type { Target } from '../../compiler/contraction/types.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
 import { renderC } from '../../compiler/render/c.ts';
 import { storageType } from '../../compiler/render/c-types.ts';
@@ -23,7 +24,20 @@ import { PreparedNative } from './prepared-native.ts';
 import { rawKernelsOf, rawProgram, RawKernels, type RawMatch, type RawSource } from './raw-kernels.ts';
 import { regionExpressions, supportsNode } from './region-expressions.ts';
 
-const float32: Variant = { name: 'fp32', numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated'] } };
+const SERIAL = 'fp32-serial';
+/** Other schedules of the same arithmetic: what they are told of the processor in place of what it is. */
+const schedules: Readonly<Record<string, (target: Target) => Target>> = {
+  // The cache a core has to itself is not all a block's: other threads, hyper-threads and large pages take part of it or leave more.
+  'fp32-half': (target) => ({ ...target, l2: target.l2 / 2 }),
+  'fp32-double': (target) => ({ ...target, l2: target.l2 * 2 }),
+  // Waking threads takes microseconds at every stage: what is short is sooner done by the caller.
+  [SERIAL]: (target) => ({ ...target, threads: 1 }),
+};
+
+const float32: Variant = {
+  name: 'fp32',
+  numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated'] },
+};
 
 /**
  * Contractions multiply in bfloat16 where the processor can. Everything else is calculated as ever; it is offered as
@@ -44,12 +58,14 @@ export class CpuSession implements ChipSession {
   readonly #ops: OpSet;
   readonly #toolchain: NativeToolchain;
   readonly #raw: RawKernels<RawC>;
+  readonly #schedules: readonly string[];
 
   /** @param raw all raw kernels; those of the records if left out. */
   constructor(ops: OpSet, toolchain: NativeToolchain, raw: RawSource = () => rawKernelsOf(ops)) {
     this.#ops = ops;
     this.#toolchain = toolchain;
     this.#raw = new RawKernels(ops, 'flagos/cpu', raw);
+    this.#schedules = Object.keys(schedules).filter((name) => name !== SERIAL || toolchain.target.threads > 1);
     // By bench:ops: on contractions a little ahead of the kernel libraries, well ahead on what is fused.
     this.prior = { overheadUs: 1, gflops: 110 * toolchain.target.threads, gbps: 16, prepareUs: 300_000 };
   }
@@ -78,7 +94,7 @@ export class CpuSession implements ChipSession {
     const alone = contentCheck(this.#ops, region) !== undefined;
     const { target } = this.#toolchain;
     const narrow = holdsFloat32(region) ? [...(target.bf16 ? [bfloat16] : []), ...(target.int8 ? [int8] : [])] : [];
-    const offered = [accumulating(float32, region), ...narrow];
+    const offered: Variant[] = [{ ...accumulating(float32, region), schedules: this.#schedules }, ...narrow];
     return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
 
@@ -88,7 +104,8 @@ export class CpuSession implements ChipSession {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const precision = variant === bfloat16.name ? 'bf16' : variant === int8.name ? 'int8' : 'fp32';
-    const around = { target: this.#toolchain.target, storage: storageType, precision } as const;
+    const target = schedules[variant]?.(this.#toolchain.target) ?? this.#toolchain.target;
+    const around = { target, storage: storageType, precision } as const;
     const program = lower(
       inputs.map((i) => i.tensor),
       outputs,
@@ -96,7 +113,7 @@ export class CpuSession implements ChipSession {
       channelsLast,
       'cpu',
     );
-    const code = renderC(program);
+    const code = renderC(program, target.threads === 1);
     const { source, params, tempOffsets, workspaceBytes } = code;
     const label = region.nodes.length === 1 ? region.nodes[0]!.op : `${region.nodes.length} ops from ${region.nodes[0]!.name}`;
     const kernel = await this.#toolchain.load(code, label, watch);

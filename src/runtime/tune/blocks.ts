@@ -37,8 +37,14 @@ export interface BlockOptions {
   readonly onProgress: ((what: string) => void) | undefined;
 }
 
+/** Plans worth measuring, by the signatures of their graphs. */
+export interface Proposal {
+  readonly name: string;
+  readonly planFor: NonNullable<LoadOptions['planFor']>;
+}
+
 export interface Proposals {
-  readonly mixes: readonly { readonly name: string; readonly planFor: NonNullable<LoadOptions['planFor']> }[];
+  readonly mixes: readonly Proposal[];
   readonly rows: readonly PerformanceRow[];
 }
 

@@ -1,8 +1,9 @@
 /**
  * Tuning a model: what it could run on is measured, whole and in blocks, and what is fastest end to end is
- * settled on. Three things are measured, because times of single nodes do not add up to compiled regions:
+ * settled on. Four things are measured, because times of single nodes do not add up to compiled regions:
  * the model under the default policy and under each single provider; each of these cut into blocks where one value
- * passes, timed inside of a run; and the mixed assignments the blocks' times propose. What was measured end to
+ * passes, timed inside of a run; the mixed assignments the blocks' times propose; and the best plan whose kernels have other
+ * schedules, under each of them. What was measured end to
  * end decides, with hysteresis: the incumbent is what would run without tuning, or what was settled on before.
  */
 import { asError } from '../../core/errors.ts';
@@ -19,6 +20,7 @@ import { choiceKey, openContender, rotating, watchSteps, type Contender } from '
 import { differenceOf, type Difference } from './difference.ts';
 import { trialsOf, type Skipped } from './policies.ts';
 import { planRow, regionRow } from './rows.ts';
+import { proposeSchedules } from './schedules.ts';
 
 export interface TuneOptions {
   /** Milliseconds of measuring; planning and compiling come on top. */
@@ -166,17 +168,22 @@ export const tuneModel = async (
       onProgress,
     });
     rows.push(...proposals.rows);
-    const mixes: Contender[] = [];
-    for (const { name, planFor } of proposals.mixes) {
-      const made = await enter(name, { name, policy: accuracy, planFor });
-      if (made) mixes.push(made);
-    }
-    for (const m of mixes) differences.set(m, differenceOf(m.results, usual.results));
+    const schedules = proposeSchedules(open.filter(allowed), first);
+    const late: Contender[] = [];
+    for (const [proposed, tell] of [
+      [proposals.mixes, true],
+      [schedules, false],
+    ] as const)
+      for (const { name, planFor } of proposed) {
+        const made = await enter(name, { name, policy: accuracy, planFor }, tell);
+        if (made) late.push(made);
+      }
+    for (const c of late) differences.set(c, differenceOf(c.results, usual.results));
 
-    // Mixes run against those that were not beaten, all of them anew: times of different minutes are not compared.
+    // They run against those that were not beaten, all of them anew: times of different minutes are not compared.
     onProgress?.('measuring the best against each other');
-    const close = open.filter((c) => mixes.includes(c) || !first.find((r) => r.name === c.name)!.dropped || c === usual);
-    const last = mixes.length > 0 ? await measured(close, budgetMs * FOR_BLOCKS) : first;
+    const close = open.filter((c) => late.includes(c) || !first.find((r) => r.name === c.name)!.dropped || c === usual);
+    const last = late.length > 0 ? await measured(close, budgetMs * FOR_BLOCKS) : first;
     const resultOf = (c: Contender): Result => last.find((r) => r.name === c.name) ?? first.find((r) => r.name === c.name)!;
     const field = open.filter((c) => allowed(c) && last.some((r) => r.name === c.name));
     const chosen = fastest(field.map(resultOf), resultOf(usual), settledBefore(runtime, usual)).name;
