@@ -187,18 +187,19 @@ export class Candidates {
     const judged = doubted([...this.#find(n).map((c) => judge(c, op, signatureOf(n), this.#context)), ...this.#control(n)]);
     // Who names a schedule means it; nobody else has any use for one before it was measured in a whole plan.
     const locked = lock?.kernels(signatureOf(n)) ?? [];
-    return [...judged, ...this.#schedulesAmong(n, judged).filter((v) => namesKernel(v, op, policy) || locked.includes(v.kernel))];
+    return [...judged, ...this.#schedulesAmong(n, judged, (c) => namesKernel(c, op, policy) || locked.includes(c.kernel))];
   }
 
   /** The schedules of kernels, judged. One that was not measured is expected to take what the kernel does. */
-  #schedulesAmong(n: SpecialNode, verdicts: readonly Verdict[]): Verdict[] {
+  #schedulesAmong(n: SpecialNode, verdicts: readonly Verdict[], wanted: (c: Candidate) => boolean = () => true): Verdict[] {
     const op = opName(n.node.domain, n.node.op);
     return verdicts.flatMap((v) => {
       if (v.scheduleOf !== undefined) return [];
-      return (v.schedules ?? []).map((variant): Verdict => {
-        const candidate = { ...v, variant, kernel: kernelId(v.provider, v.chip, op, variant), scheduleOf: v.kernel };
+      return (v.schedules ?? []).flatMap((variant): Verdict[] => {
+        const candidate: Candidate = { ...v, variant, kernel: kernelId(v.provider, v.chip, op, variant), scheduleOf: v.kernel };
+        if (!wanted(candidate)) return [];
         const verdict = judge(candidate, op, signatureOf(n), this.#context);
-        return verdict.measured ? verdict : { ...verdict, expectedUs: v.expectedUs };
+        return [verdict.measured ? verdict : { ...verdict, expectedUs: v.expectedUs }];
       });
     });
   }
@@ -285,7 +286,10 @@ export class Candidates {
     let known = this.#named.get(verdicts);
     if (!known) {
       const able = this.able(n);
-      const schedules = this.#schedulesAmong(n, able).filter((v) => v.status === 'eligible' && v.tier === able[0]!.tier);
+      // A lock says itself which one is meant.
+      const schedules = this.#schedulesAmong(n, this.#context.lock ? [] : able).filter(
+        (v) => v.status === 'eligible' && v.tier === able[0]!.tier,
+      );
       this.#named.set(verdicts, (known = new Map([...schedules, ...able].map((v) => [planLabel(v), v]))));
     }
     return known.get(label);
