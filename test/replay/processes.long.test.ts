@@ -111,4 +111,8 @@ describe('a plan that was tuned on the chips of the library', () => {
       expect({ kernels, bits, warnings }).toEqual({ kernels: tuned.kernels, bits: tuned.bits, warnings: [] });
     }
   });
+
+  it('and ends well, however soon after a run: threads of the pool are at work until the last moment', async () => {
+    for (let seed = 1; seed <= 25; seed++) await start({ of: 'chips', table: join(folder, 'chips'), seed, budgetMs: 0 });
+  });
 });

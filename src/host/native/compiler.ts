@@ -15,7 +15,7 @@ import { trialSource } from './trial.c.ts';
 
 /** No -ffast-math: the kernels' numerics are what they declare. */
 const common = ['-O3', '-std=gnu11', '-fPIC', '-fno-math-errno', '-fno-trapping-math', '-fno-plt', '-w'];
-export const libraries = ['-lm', '-lpthread'];
+export const libraries = ['-lm', '-lpthread', '-ldl'];
 
 /**
  * For exactly this processor, and for any of its kind. Compilers shy away from the widest vectors, for what

@@ -13,6 +13,7 @@ export const poolSource = String.raw`#define _GNU_SOURCE
 #include <stdatomic.h>
 #include <pthread.h>
 #include <sched.h>
+#include <dlfcn.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -145,6 +146,9 @@ int amx_tiles(void) {
 }
 /* Starts the workers; returns how many threads (the caller's included) there are now. */
 int start(int count) {
+  /* Threads stay in this code as long as the process lives: whoever closes the library must not unmap it under them. */
+  Dl_info here;
+  if (workers == 0 && dladdr((void*)(uintptr_t)&start, &here) && here.dli_fname) dlopen(here.dli_fname, RTLD_NOW);
   if (count > MOST_WORKERS) count = MOST_WORKERS;
 #if defined(__linux__)
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) CPU_ZERO(&allowed);
