@@ -27,6 +27,8 @@ export interface MeasureOptions {
   /** Calls at least (of those that are not dropped), and at most. */
   readonly least?: number;
   readonly most?: number;
+  /** A turn lasts at least this long, milliseconds: short calls are repeated. Default {@link SLICE_MS}. */
+  readonly sliceMs?: number;
   /** Nobody is given up: for differences, not for winners. */
   readonly keepAll?: boolean;
   /** Milliseconds; replaced in tests. */
@@ -56,7 +58,16 @@ interface Track {
 
 /** @returns one result per contender, in their order. */
 export const measure = async (contenders: readonly Contender[], options: MeasureOptions): Promise<Result[]> => {
-  const { budgetMs, least = 5, most = 64, keepAll = false, clock = () => performance.now(), settle, cancelled } = options;
+  const {
+    budgetMs,
+    least = 5,
+    most = 64,
+    keepAll = false,
+    sliceMs = SLICE_MS,
+    clock = () => performance.now(),
+    settle,
+    cancelled,
+  } = options;
   const tracks = contenders.map((contender): Track => ({ contender, samples: [], calls: 1, round: 0, dropped: false }));
   let spent = 0;
   const begun = clock();
@@ -76,7 +87,7 @@ export const measure = async (contenders: readonly Contender[], options: Measure
     const ms = clock() - start;
     spent += ms;
     if (counts) t.samples.push((ms / t.calls) * 1e3);
-    else t.calls = Math.max(1, Math.min(1000, Math.ceil(SLICE_MS / Math.max(ms / t.calls, 1e-3))));
+    else t.calls = Math.max(1, Math.min(1000, Math.ceil(sliceMs / Math.max(ms / t.calls, 1e-3))));
   };
   // The first call of each does not count: it finds everything cold, and says how many calls make a turn.
   for (const t of tracks) await turn(t, false);

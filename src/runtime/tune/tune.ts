@@ -64,6 +64,8 @@ export interface TuneResult {
 }
 
 const BUDGET_MS = 10_000;
+/** Milliseconds of a turn. In shorter ones, libraries whose threads went to sleep since their last turn look slower than they are in a program that calls them all the time. */
+const SLICE_MS = 15;
 /** Of the budget, what blocks get. */
 const FOR_BLOCKS = 0.25;
 /** Results further apart than this are not those of the same model: such a contender is never chosen. */
@@ -110,7 +112,7 @@ export const tuneModel = async (
   let calm = true;
   const settle = quiet && (async (): Promise<void> => void ((await quiet()) || (calm = false)));
   const measured = (list: readonly Contender[], ms: number): Promise<Result[]> =>
-    measure(list, { budgetMs: ms, settle, ...(clock ? { clock } : {}) });
+    measure(list, { budgetMs: ms, sliceMs: SLICE_MS, settle, ...(clock ? { clock } : {}) });
   const keys = new Map<string, string>();
   /** Adds a contender, unless another one is the same. */
   const enter = async (name: string, more: Parameters<typeof openContender>[3], tell = true): Promise<Contender | undefined> => {
