@@ -81,7 +81,7 @@ for (const name of names) {
     const tables = { machine: folder, project: false } as const;
     const tuner = await open({ tables });
     const result = await tune(tuner.runtime, model, inputs, {
-      budgetMs: Number(option('budget', '20000')),
+      budgetMs: Number(option('budget', '40000')),
       loose: process.argv.includes('--loose'),
     });
     await tuner.close();
