@@ -3,10 +3,12 @@
  * a table, and each single provider take turns in one run. `--models squeezenet,…,vad`, `--budget <ms>` of tuning per
  * model, `--rounds` and `--slice <ms>` of comparing, `--json <file>`, `--loose` also measures what bfloat16 would buy and cost (`bert_block` is an encoder layer for that).
  */
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { seedWeights } from '../src/cli/seeded/weights.ts';
 import type { Model } from '../src/core/graph.ts';
 import { concreteShape } from '../src/core/graph.ts';
@@ -15,6 +17,7 @@ import { createRuntime, type Flagos, type RuntimeConfig } from '../src/host/flag
 import { findOnnxTests } from '../src/host/onnx-cases.ts';
 import { readOnnx } from '../src/host/onnx-files.ts';
 import { tune } from '../src/host/tune.ts';
+import type { TuneResult } from '../src/runtime/tune/tune.ts';
 import { bertBlock } from './lib/bert-block.ts';
 import { measure } from './lib/measure.ts';
 import { option } from './lib/option.ts';
@@ -66,6 +69,31 @@ const makers: Record<string, () => { model: Model; inputs: Value[] }> = {
 };
 
 const root = findOnnxTests(resolve('.'));
+const modelOf = (name: string): { model: Model; inputs: Value[] } => makers[name]?.() ?? lightModel(root!, name);
+const open = async (config: RuntimeConfig): Promise<Flagos> => createRuntime({ log: 'error', ...config });
+
+type Tuned = Pick<TuneResult, 'chosen' | 'contenders'>;
+
+/** Tunes in a process of its own, as users do before they start the one that counts: memory that a tuner gave back is not as good as new. */
+const tuned = (name: string, folder: string): Promise<Tuned> =>
+  new Promise((done, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ['--tune', name, '--into', folder, ...process.argv.slice(2)]);
+    child.on('message', (result: Tuned) => done(result));
+    child.on('error', reject);
+    child.on('exit', (code, signal) => code !== 0 && reject(new Error(`tuning ${name} ended with ${signal ?? code}`)));
+  });
+
+const job = option('tune', '');
+if (job) {
+  const { model, inputs } = modelOf(job);
+  const tuner = await open({ tables: { machine: option('into', ''), project: false } });
+  const loose = process.argv.includes('--loose');
+  const { chosen: name, contenders } = await tune(tuner.runtime, model, inputs, { budgetMs: Number(option('budget', '40000')), loose });
+  await tuner.close();
+  process.send!({ chosen: name, contenders } satisfies Tuned, () => process.exit(0));
+  await new Promise(() => undefined);
+}
+
 const names = option('models', 'squeezenet,resnet50,bvlc_alexnet,inception_v1,vgg19,vad').split(',');
 const rows: Row[] = [];
 const chosen: string[] = [];
@@ -74,17 +102,11 @@ for (const name of names) {
     console.log(`skipped ${name}: no ONNX backend tests (set FLAGOS_ONNX_TESTS)`);
     continue;
   }
-  const { model, inputs } = makers[name]?.() ?? lightModel(root!, name);
+  const { model, inputs } = modelOf(name);
   const folder = mkdtempSync(join(tmpdir(), 'flagos-tune-'));
-  const open = async (config: RuntimeConfig): Promise<Flagos> => createRuntime({ log: 'error', ...config });
   try {
     const tables = { machine: folder, project: false } as const;
-    const tuner = await open({ tables });
-    const result = await tune(tuner.runtime, model, inputs, {
-      budgetMs: Number(option('budget', '40000')),
-      loose: process.argv.includes('--loose'),
-    });
-    await tuner.close();
+    const result = await tuned(name, folder);
     for (const c of result.contenders.filter((x) => !x.admitted)) {
       const what = `${name}: ${c.name} (not chosen)`;
       rows.push({ what: `${what} / default`, value: c.timing.medianUs / result.contenders[0]!.timing.medianUs, unit: '×' });
