@@ -21,6 +21,17 @@ export interface Arithmetic {
   readonly growthOf: (terms: Expr) => Expr;
 }
 
+/** Arithmetic without errors: for values alone. */
+export const exact: Arithmetic = {
+  inputRoundoff: () => 0,
+  roundoff: 0,
+  tiny: 0,
+  largest: Infinity,
+  absolute: 0,
+  growth: () => 0,
+  growthOf: (n) => n,
+};
+
 /** What variables of the original stand for, with what was made of expressions under it. */
 export class Scope {
   readonly values = new Map<Expr, Expr>();

@@ -19,6 +19,7 @@ import { lower } from '../compiler/lower.ts';
 import { renderJs } from '../compiler/render/js.ts';
 import { InputTensor, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { Analysis } from './analysis.ts';
+import { exact } from './analyzer.ts';
 import { declaredArithmetic, goldenRoundoff, type DeclaredArithmetic } from './arithmetic.ts';
 import { indexMeaning, type IndexMeaning } from './index-outputs.ts';
 import { levelRules, modelLevels, type ModelLevel } from './levels.ts';
@@ -98,15 +99,7 @@ const analyse = (
   const made = expressionsOf(bound, inputs, samples);
   const wanted: TensorExpr[] = [];
   const want = (t: TensorExpr): number => wanted.push(t) - 1;
-  const values = new Analysis({
-    inputRoundoff: () => 0,
-    roundoff: 0,
-    tiny: 0,
-    largest: Infinity,
-    absolute: 0,
-    growth: () => 0,
-    growthOf: (n) => n,
-  });
+  const values = new Analysis(exact);
   // Budgets in ULP stand for the arithmetic inside; only the reading of inputs is on top.
   const roundoff = record.accuracy.kind === 'ulp' ? 0 : arithmetic.accumulateRoundoff;
   const analyses = levels.map((level) => {

@@ -1,5 +1,6 @@
 /** The error model of a region of several ops: one analysis over their composed expressions, so that errors of inner values are carried on as they are inside of a fused kernel. */
 import { Analysis } from '../accuracy/analysis.ts';
+import { exact } from '../accuracy/analyzer.ts';
 import { declaredArithmetic, type DeclaredArithmetic } from '../accuracy/arithmetic.ts';
 import { levelRules, modelLevels, type Bounds, type ModelLevel } from '../accuracy/index.ts';
 import { precisionOf, roundedTensor } from '../accuracy/precision.ts';
@@ -60,15 +61,7 @@ export const compileRegionModel = (
     numerics,
     [...inputs.map((i) => i.tensor.dtype), ...outputs.map((o) => o.dtype)].filter((d) => isFloat(d)),
   );
-  const none = new Analysis({
-    inputRoundoff: () => 0,
-    roundoff: 0,
-    tiny: 0,
-    largest: Infinity,
-    absolute: 0,
-    growth: () => 0,
-    growthOf: (n) => n,
-  });
+  const none = new Analysis(exact);
   const analyses = modelLevels.map((level) => {
     const { growth, growthOf, absolute } = levelRules[level];
     return new Analysis({

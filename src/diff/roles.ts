@@ -27,6 +27,7 @@ export class Roles {
     });
     if (!ok) return 'injected';
     if (after > OFF && before > 0 && after > AMPLIFIES * before) return 'amplified';
-    return after > OFF || (tainted && after > 0) ? 'inherited' : 'clean';
+    // What is right within a precision it declares has an error of its own, too: without one in its inputs there is nothing to inherit.
+    return (after > OFF && before > 0) || (tainted && after > 0) ? 'inherited' : 'clean';
   }
 }

@@ -45,6 +45,19 @@ export interface Comparison {
   readonly watch?: (region: RegionDiff, tensors: RegionTensors) => void;
 }
 
+/** Every node by itself on its own inputs, for those who only watch: nobody reads a report. */
+export const callByCall = {
+  golden: 'reference',
+  mode: 'local',
+  cut: 'node',
+  gate: undefined,
+  repeats: 1,
+  pictures: false,
+  chips: [],
+  notes: [],
+  command: '',
+} as const satisfies Partial<Comparison>;
+
 /** Whether a kernel is one that was asked for; undefined where nothing was. */
 export const askedFor = ({ flagos, chips }: Comparison): ((kernel: string) => boolean) | undefined => {
   if (chips.length === 0) return undefined;

@@ -10,7 +10,7 @@ import { argvOf } from '../args/argv.ts';
 import { flag, integer, real, text, usageError, type ValuesOf } from '../args/option.ts';
 import { BisectChild, type Ask } from '../diff/bisect-child.ts';
 import { callOf, fileName, pluginWords, writeCase } from '../diff/case-folder.ts';
-import { compareModel } from '../diff/compare.ts';
+import { callByCall, compareModel } from '../diff/compare.ts';
 import { sentence } from '../diff/report/files.ts';
 import { Rerouting } from '../diff/reroute-run.ts';
 import { count } from '../format.ts';
@@ -124,19 +124,11 @@ export const diffBisect = defineCommand({
         if (guilty.length > 0 && crashes.length === 0) {
           const names = new Set(guilty.map((g) => g.node));
           await compareModel({
+            ...callByCall,
             flagos,
             model: loaded.model,
             path: loaded.path,
             feeds,
-            golden: 'reference',
-            mode: 'local',
-            cut: 'node',
-            gate: undefined,
-            repeats: 1,
-            pictures: false,
-            chips: [],
-            notes: [],
-            command: '',
             progress,
             dispatcher: rerouting.dispatcher(names),
             only: ({ region }) => region.nodes.some((n) => names.has(n.name)),

@@ -4,7 +4,7 @@ import { defineCommand, required } from '../args/command.ts';
 import { integer, list, text, usageError } from '../args/option.ts';
 import { Capture } from '../diff/capture.ts';
 import { pluginWords } from '../diff/case-folder.ts';
-import { codeOfFailure, compareModel } from '../diff/compare.ts';
+import { callByCall, codeOfFailure, compareModel } from '../diff/compare.ts';
 import { ending } from '../diff/report/text.ts';
 import { describeError } from '../errors.ts';
 import { count, table } from '../format.ts';
@@ -50,19 +50,11 @@ export const [diffCapture, diffCaptureWorker] = killable(
           const about = { chips: o.chip ?? [], plugins: pluginWords(o.plugin, io.cwd), from: loaded.path };
           const capture = new Capture({ folder, ops: o.ops, nodes: o.nodes, each: o.each ?? 1, limit: o.limit ?? 1000, about });
           await compareModel({
+            ...callByCall,
             flagos,
             model: loaded.model,
             path: loaded.path,
             feeds,
-            golden: 'reference',
-            mode: 'local',
-            cut: 'node',
-            gate: undefined,
-            repeats: 1,
-            pictures: false,
-            chips: [],
-            notes: [],
-            command: '',
             progress: makeProgress(io, o.progress),
             only: (planned) => capture.wants(planned),
             watch: (region, tensors) => capture.take(region, tensors),

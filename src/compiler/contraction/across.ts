@@ -32,7 +32,8 @@ const MOST_COPIED = 1 << 20;
 
 type Read = Extract<LExpr, { kind: 'read' }>;
 
-const readsOf = (e: LExpr, out: Read[] = []): Read[] => {
+/** Every place an expression reads memory at. */
+export const readsOf = (e: LExpr, out: Read[] = []): Read[] => {
   if (e.kind === 'read') out.push(e);
   mapChildren(e, (c) => {
     readsOf(c, out);

@@ -7,13 +7,14 @@
 import { affineOf, type Affine } from '../affine.ts';
 import { ix, mapChildren, type LExpr, type Local } from '../loops.ts';
 import { advance, affineText, splitIndex } from './axes.ts';
-import { coefficient, isZero, localsOf } from './factor.ts';
+import { readsOf } from './across.ts';
+import { coefficient, localsOf } from './factor.ts';
 import type { ReductionNest } from './match.ts';
+import { substitute } from './purify.ts';
 import type { Call } from './stages.ts';
 import { loops } from './text.ts';
 import { sizeOfAxes, type Axis, type StageWriter } from './types.ts';
-import { insideOf } from './windows.ts';
-import { substitute } from './purify.ts';
+import { insideOf, leavesAlone } from './windows.ts';
 
 type Read = Extract<LExpr, { kind: 'read' }>;
 type Step = Extract<LExpr, { kind: 'binary' }>;
@@ -53,17 +54,6 @@ const GRAIN = 20_000;
 const column: Local = { kind: 'local', type: 'index', name: 'column of a row of windows' };
 const element: Local = { kind: 'local', type: 'float32', name: 'what a column holds' };
 
-const readsIn = (e: LExpr): Read[] => {
-  const found: Read[] = [];
-  const walk = (x: LExpr): LExpr => {
-    if (x.kind === 'read') found.push(x);
-    else mapChildren(x, walk);
-    return x;
-  };
-  walk(e);
-  return found;
-};
-
 /** Columns for which a guard on nothing but columns holds; undefined if it is about something else as well. */
 const columnsInside = (g: Affine, { axis, stride, across, dilation }: Pick<Separable, 'axis' | 'stride' | 'across' | 'dilation'>) => {
   const sign = Math.sign(coefficient(g, axis));
@@ -71,18 +61,15 @@ const columnsInside = (g: Affine, { axis, stride, across, dilation }: Pick<Separ
   return sign > 0 ? ([-g.constant, Infinity] as const) : ([-Infinity, g.constant + 1] as const);
 };
 
-const isNeutral = (op: string, e: LExpr): boolean =>
-  op === 'add' ? isZero(e) : e.kind === 'const' && e.value === (op === 'max' ? -Infinity : Infinity);
-
 /** Reads a reduction as pooling in two steps; undefined if it is none. */
 export const separableOf = (n: ReductionNest): Separable | undefined => {
   const found = insideOf(n);
   const store = n.finish.at(-1);
   const to = store?.kind === 'store' ? affineOf(store.at) : undefined;
   const axis = to && n.axes.find((a) => coefficient(to, a) === 1);
-  if (!found || found.step.kind !== 'binary' || !axis || axis.extent < SHORT || !isNeutral(found.step.op, n.start)) return undefined;
+  if (!found || found.step.kind !== 'binary' || !axis || axis.extent < SHORT || !leavesAlone(found.step.op, n.start)) return undefined;
   const { step } = found;
-  const reads = readsIn(step.b);
+  const reads = readsOf(step.b);
   const at = reads.length === 1 ? affineOf(reads[0]!.at) : undefined;
   if (!at || (step.type !== 'float32' && step.type !== 'float64')) return undefined;
   const steps = (a: Axis): number => coefficient(at, a);
@@ -93,12 +80,7 @@ export const separableOf = (n: ReductionNest): Separable | undefined => {
   const columns = stride * (axis.extent - 1) + steps(across) * (across.extent - 1) + 1;
   if (sizeOfAxes(down) < 2 || columns > MOST_COLUMNS) return undefined;
   // The element itself, or something of it alone.
-  const bare = localsOf(
-    substitute(
-      mapReads(step.b, () => element),
-      new Map(),
-    ),
-  );
+  const bare = localsOf(mapReads(step.b, () => element));
   if (bare.size !== 1) return undefined;
   let [from, end] = [0, columns];
   const guards: Affine[] = [];

@@ -42,7 +42,7 @@ const choose = (e: LExpr, cond: LExpr, value: boolean): LExpr => {
 };
 
 /** Whether combining with this leaves a result as it is (weights are taken to be finite). */
-const leavesAlone = (op: string, e: LExpr): boolean => {
+export const leavesAlone = (op: string, e: LExpr): boolean => {
   if (e.kind === 'cast') return leavesAlone(op, e.x);
   if (op === 'add') return isZero(e) || (e.kind === 'binary' && e.op === 'mul' && (leavesAlone(op, e.a) || leavesAlone(op, e.b)));
   return e.kind === 'const' && e.value === (op === 'max' ? -Infinity : Infinity);

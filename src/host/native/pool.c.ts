@@ -146,7 +146,8 @@ int amx_tiles(void) {
 }
 /* Starts the workers; returns how many threads (the caller's included) there are now. */
 int start(int count) {
-  /* Threads stay in this code as long as the process lives: whoever closes the library must not unmap it under them. */
+  /* Threads stay in this code as long as the process lives: whoever closes the library (a runtime that was
+     collected, the environment that is torn down) must not unmap it under them. */
   Dl_info here;
   if (workers == 0 && dladdr((void*)(uintptr_t)&start, &here) && here.dli_fname) dlopen(here.dli_fname, RTLD_NOW);
   if (count > MOST_WORKERS) count = MOST_WORKERS;

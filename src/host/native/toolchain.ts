@@ -35,12 +35,6 @@ interface Pool {
   readonly largePages: (address: bigint, bytes: number) => void;
 }
 
-/**
- * Libraries of thread pools, for as long as the process lives: their workers wait in them when the runtime that started
- * them was closed and collected long ago, and a library that is unloaded under a waiting thread ends the process.
- */
-const pools = new Set<Library>();
-
 class Toolchain implements NativeToolchain {
   readonly #loaded = new Map<string, Promise<NativeKernel>>();
   readonly #koffi: Koffi;
@@ -85,7 +79,6 @@ class Toolchain implements NativeToolchain {
   /** Starts the thread pool, whose address every kernel is handed: one per process. @throws FLAGOS_E_COMPILER */
   async start(): Promise<void> {
     this.#pool = await this.#open(pool, 'the thread pool', (library) => {
-      pools.add(library);
       library.func('void keep_memory()')();
       // Asked for before there are threads, which have what the process had when they began.
       const tiles = library.func('int amx_tiles()')() === 1;
