@@ -1,7 +1,12 @@
 /** Attention head by head: the same numbers, and workspace for the scores of one head. */
 import { describe, expect, it } from 'vitest';
 import { attend, splitHeads } from '../../ops/attention-core.ts';
-import { lower } from '../lower.ts';
+import type { Node } from '../../core/graph.ts';
+import { bindNode, expressionsOf } from '../../ops/bind.ts';
+import { opSet } from '../../ops/index.ts';
+import type { Stmt } from '../loops.ts';
+import { lower, type Scheduled } from '../lower.ts';
+import { channelsLast } from './layout.ts';
 import { mul, sum } from '../expr.ts';
 import { compute, InputTensor, type TensorExpr } from '../tensor-expr.ts';
 import { randomData, runJs, testCompiler } from './compile.test-util.ts';
@@ -58,6 +63,24 @@ describe('nests that share large values', () => {
       expect(sliceNests(stmts, 1 << 18)).toEqual({ body: stmts, temps: [] });
       return { body: stmts, prepare: [], temps: [] };
     });
+  });
+
+  it('stay as they are where slices are rows of windows: few sums, however many bounds', () => {
+    const [x, w] = [new InputTensor('x', 'float32', [1, 3, 224, 224]), new InputTensor('w', 'float32', [64, 3, 7, 7])];
+    const ints = (...value: number[]) => ({ type: 'ints', value }) as const;
+    const attrs = { kernel_shape: ints(7, 7), strides: ints(2, 2), pads: ints(3, 3, 3, 3) };
+    const record = opSet.find('', 'Conv')!;
+    const node: Node = { name: 'c', op: 'Conv', domain: '', version: record.since, inputs: ['x', 'w'], outputs: ['y'], attrs };
+    const [y] = expressionsOf(bindNode(record, node), [x, w], [undefined, undefined]);
+    const looked: number[] = [];
+    const schedule = (stmts: readonly Stmt[]): Scheduled => {
+      looked.push(stmts.length);
+      expect(sliceNests(stmts, 1 << 20)).toEqual({ body: stmts, temps: [] });
+      return { body: stmts, prepare: [], temps: [] };
+    };
+    lower([x, w], [y!], schedule, channelsLast, 'cpu');
+    // The image turned, the convolution, its result turned back.
+    expect(looked).toEqual([3]);
   });
 
   it.skipIf(typeof found === 'string')('compute the same', () => {

@@ -7,7 +7,8 @@
 import { affineOf, fromAffine, type Affine } from '../affine.ts';
 import { dtypeInfo } from '../../core/dtype.ts';
 import { mapExpressions } from '../flatten.ts';
-import { mapChildren, workOf, type Buffer, type LExpr, type Local, type Stmt } from '../loops.ts';
+import { mapChildren, type Buffer, type LExpr, type Local, type Stmt } from '../loops.ts';
+import { localsOf } from './factor.ts';
 import { substitute } from './purify.ts';
 
 type For = Extract<Stmt, { kind: 'for' }>;
@@ -156,6 +157,14 @@ const sliced = (
   return { kind: 'for', v, extent: count, parallel: false, body: slice };
 };
 
+/** Operations, two per element that is stored or sum that grows: values and bounds that are named on the way (windows have many) keep no thread busy for long. */
+const updatesOf = (stmts: readonly Stmt[]): number =>
+  stmts.reduce((n, s): number => {
+    if (s.kind === 'for') return n + s.extent * updatesOf(s.body);
+    if (s.kind === 'if') return n + Math.max(updatesOf(s.then), updatesOf(s.otherwise));
+    return s.kind === 'store' || (s.kind === 'set' && localsOf(s.value).has(s.local.name)) ? n + 2 : n;
+  }, 0);
+
 /** Statements up to which large values live that come of statement `first`, each through the one before; furthest first. */
 const lastUses = (facts: readonly Facts[], first: number, cache: number): number[] => {
   const ends: number[] = [];
@@ -196,7 +205,7 @@ export const sliceNests = (body: readonly Stmt[], cache: number): { body: readon
     const count = store.buffer.size / outermost;
     if (!Number.isInteger(count) || count < 2) continue;
     for (const last of lastUses(facts, i, cache)) {
-      if (workOf(body.slice(i, last + 1)) / count < LEAST_WORK) break;
+      if (updatesOf(body.slice(i, last + 1)) / count < LEAST_WORK) break;
       made.length = 0;
       const loop = sliced(body, facts, i, last, count, cache, fresh);
       if (loop?.kind !== 'for' || made.length === 0) continue;
