@@ -1,5 +1,6 @@
 /** Errors for people and for programs, and the exit code that goes with each. */
 import { asError, FlagosError, type ErrorCode } from '../core/errors.ts';
+import { systemFileError } from '../host/read-file.ts';
 import type { Io } from './io.ts';
 
 /** What was asked could not be done as it was asked: exit code 2. Everything else that fails is 1. */
@@ -12,12 +13,16 @@ const usage: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FLAGOS_E_UNKNOWN_OP',
 ]);
 
-export const exitCodeOf = (error: Error): number => (error instanceof FlagosError && usage.has(error.code) ? 2 : 1);
+export const exitCodeOf = (thrown: Error): number => {
+  const error = systemFileError(thrown) ?? thrown;
+  return error instanceof FlagosError && usage.has(error.code) ? 2 : 1;
+};
 
 const traceOrder = ['model', 'node', 'op', 'chip', 'kernel'] as const;
 
 /** An error in plain words: what, where, what to do. */
-export const describeError = (error: Error, io: Io, debug: boolean): string => {
+export const describeError = (thrown: Error, io: Io, debug: boolean): string => {
+  const error = systemFileError(thrown) ?? thrown;
   const p = io.paintErr;
   const lines = [`${p.red(p.bold('error'))}: ${error instanceof FlagosError ? error.reason : error.message}`];
   if (error instanceof FlagosError) {
@@ -31,6 +36,6 @@ export const describeError = (error: Error, io: Io, debug: boolean): string => {
 };
 
 export const errorJson = (thrown: unknown): Record<string, unknown> => {
-  const error = asError(thrown);
+  const error = systemFileError(thrown) ?? asError(thrown);
   return error instanceof FlagosError ? error.toJSON() : { code: 'FLAGOS_E_INTERNAL', kind: 'system', reason: error.message };
 };

@@ -1,5 +1,5 @@
 /** The command `flagos`: finds the verb, takes the line apart, runs it, and turns what is thrown into words and an exit code. */
-import { asError, FlagosError } from '../core/errors.ts';
+import { asError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { version } from '../version.ts';
 import { usageError } from './args/option.ts';
@@ -61,6 +61,6 @@ export const main = async (argv: readonly string[], io: Io): Promise<number> => 
     const error = asError(thrown);
     io.err(describeError(error, io, beforeDashes.includes('--debug')));
     if (beforeDashes.includes('--json')) io.out(toJson({ error: errorJson(error) }));
-    return error instanceof FlagosError ? exitCodeOf(error) : 1;
+    return exitCodeOf(error);
   }
 };

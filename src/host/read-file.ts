@@ -11,13 +11,31 @@ const piece = 2 ** 30;
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  EACCES: 'it may not be read by this user',
-  EPERM: 'it may not be read by this user',
+  EACCES: 'this user may not',
+  EPERM: 'this user may not',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of its path is not a folder',
   ELOOP: 'its links lead in a circle',
   EMFILE: 'too many files are open',
   ENAMETOOLONG: 'its name is too long',
+  EEXIST: 'something else has that name',
+  ENOTEMPTY: 'it is not empty',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full for this user',
+};
+
+/**
+ * A failure of the file system that nobody put into words, wherever it comes from, as an error of the user's files and
+ * not of the program; undefined if it is none.
+ */
+export const systemFileError = (thrown: unknown): FlagosError | undefined => {
+  if (thrown instanceof FlagosError || !(thrown instanceof Error)) return undefined;
+  const { code, path, syscall }: NodeJS.ErrnoException = thrown;
+  const reason = code === undefined || syscall === undefined ? undefined : reasons[code];
+  if (reason === undefined) return undefined;
+  const what = path === undefined ? `a file cannot be written (${syscall})` : `cannot ${syscall} ${path}`;
+  return new FlagosError('FLAGOS_E_FILE', `${what}: ${reason}`, { cause: thrown, details: { path, errno: code } });
 };
 
 /** A failure of the file system in plain words. */

@@ -78,6 +78,13 @@ const verify = (...argv: string[]): Promise<Ended> =>
     env: { PLANTED: 'end=tail' },
   });
 
+it('says where it cannot write, before the model runs', async () => {
+  writeFileSync(join(folder, 'taken'), '');
+  const io = testIo({ cwd: folder });
+  expect(await main(['diff', 'capture', 'm.onnx', '--out', 'taken/calls', '--no-discover'], io)).toBe(2);
+  expect(io.stderr()).toMatch(/taken.*: (a part of its path is not a folder|something else has that name)\n.*FLAGOS_E_FILE/);
+});
+
 it('is verified as a class of inputs of its own, with rows like the others', async () => {
   const all = await verify('--from', 'm.onnx', '--table', 't');
   expect(all).toMatchObject({ code: 1, out: expect.stringMatching(/planted\/cpu:Relu\.default Relu\(float32\): 1 case wrong/) });

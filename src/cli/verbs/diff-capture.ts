@@ -1,4 +1,5 @@
 /** `flagos diff capture`: the calls a model makes of ops, each as a case folder. */
+import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineCommand, required } from '../args/command.ts';
 import { integer, list, text, usageError } from '../args/option.ts';
@@ -48,6 +49,8 @@ export const [diffCapture, diffCaptureWorker] = killable(
           const loaded = await loadModel(args.model, o, io.cwd, flagos);
           const { feeds, notes } = makeInputs(loaded.model, o, io.cwd);
           const about = { chips: o.chip ?? [], plugins: pluginWords(o.plugin, io.cwd), from: loaded.path };
+          // Before the model runs: where nothing can be written there is nothing to run it for.
+          mkdirSync(folder, { recursive: true });
           const capture = new Capture({ folder, ops: o.ops, nodes: o.nodes, each: o.each ?? 1, limit: o.limit ?? 1000, about });
           await compareModel({
             ...callByCall,
