@@ -1,6 +1,6 @@
 /** For tests: compiles programs with this machine's C compiler, and runs them beside the JavaScript renderer. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as KoffiModule from 'koffi';
@@ -58,15 +58,19 @@ export const testCompiler = async (threads = 2): Promise<Compiler | string> => {
   } catch (e) {
     return e instanceof Error ? e.message.split('\n')[0]! : 'no compiler';
   }
-  const folder = mkdtempSync(join(tmpdir(), 'flagos-contraction-'));
-  let serial = 0;
   const build = (source: string): ReturnType<Koffi['load']> => {
-    const base = join(folder, `k${serial++}`);
-    writeFileSync(`${base}.c`, source);
-    execFileSync('cc', [...flags, '-o', `${base}.so`, `${base}.c`, '-lm', '-lpthread'], { stdio: 'pipe' });
-    const library = koffi.load(`${base}.so`);
-    handles.push(library);
-    return library;
+    const folder = mkdtempSync(join(tmpdir(), 'flagos-contraction-'));
+    try {
+      const base = join(folder, 'kernel');
+      writeFileSync(`${base}.c`, source);
+      execFileSync('cc', [...flags, '-o', `${base}.so`, `${base}.c`, '-lm', '-lpthread'], { stdio: 'pipe' });
+      const library = koffi.load(`${base}.so`);
+      handles.push(library);
+      return library;
+    } finally {
+      // A loaded library stays mapped when its file goes.
+      rmSync(folder, { recursive: true, force: true });
+    }
   };
   const pool = build(poolSource);
   const macros = execFileSync('cc', ['-march=native', '-dM', '-E', '-xc', '/dev/null'], { encoding: 'utf8' });
