@@ -33,16 +33,20 @@ export const wrapTuples = (x: TensorExpr, extents: readonly number[]): TensorExp
     ),
   );
 
-/** Refuses index tensors that point outside. @param extentAt extent for an index tensor's row-major position. @throws FLAGOS_E_VALUE. */
-export const checkIndices = (t: Tensor, extentAt: (position: number) => number): void => {
+/**
+ * Refuses index tensors that point outside.
+ * @param extentAt extent for an index tensor's row-major position. @param fromEnd whether −1 is the last one. @throws FLAGOS_E_VALUE.
+ */
+export const checkIndices = (t: Tensor, extentAt: (position: number) => number, fromEnd = true): void => {
   const { data } = t;
   for (let i = 0; i < data.length; i++) {
     const v = Number(data[i]);
     const extent = extentAt(i);
-    if (v < -extent || v >= extent)
+    const least = fromEnd ? -extent : 0;
+    if (v < least || v >= extent)
       throw valueError(
         `index ${v} at position ${i} is outside an axis of extent ${extent}`,
-        extent > 0 ? `it must be from ${-extent} to ${extent - 1}` : undefined,
+        extent > 0 ? `it must be from ${least} to ${extent - 1}` : undefined,
       );
   }
 };

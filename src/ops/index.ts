@@ -22,6 +22,7 @@ import * as det from './det.ts';
 import * as dft from './dft.ts';
 import * as einsum from './einsum.ts';
 import * as elementwise from './elementwise.ts';
+import * as embedNormalize from './embed-normalize.ts';
 import * as flexAttention from './flex-attention.ts';
 import * as gather from './gather.ts';
 import * as geluVariants from './gelu-variants.ts';
@@ -54,9 +55,11 @@ import * as optimizers from './optimizers.ts';
 import * as optional from './optional.ts';
 import * as padding from './pad.ts';
 import * as pool from './pool.ts';
+import * as qAttention from './q-attention.ts';
 import * as qConv from './q-conv.ts';
 import * as qMatmul from './q-matmul.ts';
 import * as qPool from './q-pool.ts';
+import * as qRnn from './q-rnn.ts';
 import * as qlinear from './qlinear.ts';
 import * as quantize from './quantize.ts';
 import * as rearrange from './rearrange.ts';
@@ -108,6 +111,7 @@ const families: readonly Readonly<Record<string, unknown>>[] = [
   dft,
   einsum,
   elementwise,
+  embedNormalize,
   flexAttention,
   gather,
   geluVariants,
@@ -140,9 +144,11 @@ const families: readonly Readonly<Record<string, unknown>>[] = [
   optional,
   padding,
   pool,
+  qAttention,
   qConv,
   qMatmul,
   qPool,
+  qRnn,
   qlinear,
   quantize,
   rearrange,

@@ -96,7 +96,7 @@ export const MultiHeadAttention = defineOp({
 });
 
 /** Widths of Q, K and V in the merged weights. @throws FLAGOS_E_SHAPE, FLAGOS_E_ATTRIBUTE */
-const widthsOf = (given: readonly number[] | undefined, total: number, heads: number): readonly [number, number, number] => {
+export const widthsOf = (given: readonly number[] | undefined, total: number, heads: number): readonly [number, number, number] => {
   const [q, k, v] = given && given.length > 0 ? given : [total / 3, total / 3, total / 3];
   if ([q, k, v].some((w) => !Number.isInteger(w) || w! < 1 || w! % heads !== 0) || q !== k || q! + k! + v! !== total) {
     throw new FlagosError(
@@ -106,6 +106,64 @@ const widthsOf = (given: readonly number[] | undefined, total: number, heads: nu
     );
   }
   return [q!, k!, v!];
+};
+
+/** What attention over merged projections may be given besides. */
+interface ProjectedInputs {
+  readonly mask: TensorExpr | undefined;
+  /** Keys and values of before, [2, batch, heads, before, size]. */
+  readonly past: TensorExpr | undefined;
+  readonly attentionBias: TensorExpr | undefined;
+}
+
+interface ProjectedAttrs {
+  readonly num_heads: number;
+  readonly mask_filter_value: number;
+  readonly scale: number | undefined;
+  readonly unidirectional: boolean;
+}
+
+/**
+ * Attention over queries, keys and values that stand side by side in [batch, length, columns].
+ * @param widths columns of each. @returns `output` [batch, length, columns of values], and `present`: past and now.
+ */
+export const attendProjected = (
+  projected: TensorExpr,
+  [qWidth, , vWidth]: readonly [number, number, number],
+  { mask, past, attentionBias }: ProjectedInputs,
+  attrs: ProjectedAttrs,
+): { output: TensorExpr; present: TensorExpr | undefined } => {
+  const [batch, length] = projected.shape as [number, number];
+  const heads = attrs.num_heads;
+  const part = (first: number, columns: number): Readable =>
+    splitHeads({ shape: [batch, length, columns], at: (b, i, c) => projected.at(b!, i!, add(index(c!), first)) }, heads, 'weights');
+  const [q, k1, v1] = [part(0, qWidth), part(qWidth, qWidth), part(2 * qWidth, vWidth)];
+  const [size, valueSize] = [qWidth / heads, vWidth / heads];
+  const before = past?.shape[3] ?? 0;
+  if (past) expectShape(past.shape, [2, batch, heads, before, size], 'past');
+  const keys = before + length;
+  if (size !== valueSize && past) throw shapeError(`a past needs keys and values of one size, they are ${size} and ${valueSize}`);
+  const joined = (which: number, now: Readable): Readable => ({
+    shape: [batch, heads, keys, now.shape[3]!],
+    at: (b, h, j, d) => {
+      const at = index(j!);
+      if (!past) return now.at(b!, h!, at, d!);
+      return select(lt(at, before), past.at(which, b!, h!, at, d!), now.at(b!, h!, sub(at, before), d!));
+    },
+  });
+  const [k, v] = [joined(0, k1), joined(1, v1)];
+  const stages = maskedAttention(q, k, v, projected.dtype, scaleOf(attrs.scale, size), before, {
+    mask,
+    maskName: 'mask_index',
+    attentionBias,
+    filter: attrs.mask_filter_value,
+    unidirectional: attrs.unidirectional,
+  });
+  const present =
+    size === valueSize
+      ? compute([2, batch, heads, keys, size], (which, b, h, j, d) => select(lt(which!, 1), k.at(b!, h!, j!, d!), v.at(b!, h!, j!, d!)))
+      : undefined;
+  return { output: stages.packed, present };
 };
 
 /** Projections of one input by merged weights, then attention. */
@@ -143,40 +201,12 @@ export const MsAttention = defineOp({
     const total = weights.shape.at(-1) ?? 0;
     expectShape(weights.shape, [width, total], 'weights');
     if (heads < 1) throw new FlagosError('FLAGOS_E_ATTRIBUTE', `attribute 'num_heads' is ${heads}, it must be at least 1`);
-    const [qWidth, , vWidth] = widthsOf(attrs.qkv_hidden_sizes, total, heads);
+    const widths = widthsOf(attrs.qkv_hidden_sizes, total, heads);
     if (bias) expectShape(bias.shape, [total], 'bias');
     const projected = compute([batch, length, total], (b, i, c) => {
       const dot = sum(width, (e) => mul(input.at(b!, i!, e!), weights.at(e!, c!)));
       return bias ? add(dot, bias.at(c!)) : dot;
     });
-    const part = (first: number, columns: number): Readable =>
-      splitHeads({ shape: [batch, length, columns], at: (b, i, c) => projected.at(b!, i!, add(index(c!), first)) }, heads, 'weights');
-    const [q, k1, v1] = [part(0, qWidth), part(qWidth, qWidth), part(2 * qWidth, vWidth)];
-    const [size, valueSize] = [qWidth / heads, vWidth / heads];
-    const before = past?.shape[3] ?? 0;
-    if (past) expectShape(past.shape, [2, batch, heads, before, size], 'past');
-    const keys = before + length;
-    if (size !== valueSize && past) throw shapeError(`a past needs keys and values of one size, they are ${size} and ${valueSize}`);
-    const joined = (which: number, now: Readable): Readable => ({
-      shape: [batch, heads, keys, now.shape[3]!],
-      at: (b, h, j, d) => {
-        const at = index(j!);
-        if (!past) return now.at(b!, h!, at, d!);
-        return select(lt(at, before), past.at(which, b!, h!, at, d!), now.at(b!, h!, sub(at, before), d!));
-      },
-    });
-    const [k, v] = [joined(0, k1), joined(1, v1)];
-    const stages = maskedAttention(q, k, v, input.dtype, scaleOf(attrs.scale, size), before, {
-      mask: mask_index,
-      maskName: 'mask_index',
-      attentionBias: attention_bias,
-      filter: attrs.mask_filter_value,
-      unidirectional: attrs.unidirectional,
-    });
-    const present =
-      size === valueSize
-        ? compute([2, batch, heads, keys, size], (which, b, h, j, d) => select(lt(which!, 1), k.at(b!, h!, j!, d!), v.at(b!, h!, j!, d!)))
-        : undefined;
-    return { output: stages.packed, present };
+    return attendProjected(projected, widths, { mask: mask_index, past, attentionBias: attention_bias }, attrs);
   },
 });

@@ -92,7 +92,7 @@ interface IntegerToFloat {
 }
 
 /** (A − zero)·(B − zero)·scales + bias in the scales' type; A has one scale, B one or one per column. */
-const integerToFloat = (a: TensorExpr, { aScale, aZero, b, bScale, bZero, bias }: IntegerToFloat): TensorExpr => {
+export const integerToFloat = (a: TensorExpr, { aScale, aZero, b, bScale, bZero, bias }: IntegerToFloat): TensorExpr => {
   if (bias) expectShape(bias.shape, [b.shape.at(-1)!], 'bias');
   const scaleOf = columnParameter(bScale, b.shape, 'b_scale');
   return matmul(

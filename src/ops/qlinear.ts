@@ -2,13 +2,14 @@
  * onnxruntime's element-wise ops on quantized tensors: each is the real op on dequantized arguments,
  * quantized again. Source: onnxruntime, ContribOperators.md.
  */
-import { add, mul, sigmoid, type Expr } from '../compiler/expr.ts';
-import { map, mapBroadcast, type TensorExpr } from '../compiler/tensor-expr.ts';
-import { float } from './attrs.ts';
+import { add, mul, select, sigmoid, type Expr } from '../compiler/expr.ts';
+import { map, mapBroadcast, reshape, type TensorExpr } from '../compiler/tensor-expr.ts';
+import { float, int, requiredInt } from './attrs.ts';
 import { leakyRelu } from './activations.ts';
 import { defineOp, optional, step, type OpRecord } from './define.ts';
 import { dequantizeElement, quantizeElement } from './quantize.ts';
-import { elementOf } from './util.ts';
+import { softmax } from './softmax.ts';
+import { elementOf, expectRank, normalizeAxis } from './util.ts';
 
 const bytes = ['uint8', 'int8'] as const;
 
@@ -84,5 +85,58 @@ export const QLinearLeakyRelu = defineOp({
   outputs: { Y: 'X' },
   attrs: { alpha: float(Math.fround(0.01)) },
   compute: (inputs, { alpha }) => unary(inputs, (x) => leakyRelu(x, alpha)),
+  accuracy: step,
+});
+
+/**
+ * `opset` is that of the softmax it was made of: before 13 everything from `axis` on is one row.
+ * Its inputs have the names of onnxruntime's own record.
+ */
+export const QLinearSoftmax = defineOp({
+  name: 'QLinearSoftmax',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: { X: bytes, X_scale: ['float32'], x_zero_point: optional('X'), y_scale: ['float32'], y_zero_point: 'X' },
+  outputs: { Y: 'X' },
+  attrs: { axis: int(-1), opset: requiredInt() },
+  compute: ({ X, X_scale, x_zero_point, y_scale, y_zero_point }, { axis: given, opset }) => {
+    expectRank(X.shape, 1, 'X');
+    const axis = normalizeAxis(given, X.rank);
+    const [xScale, xZero] = [elementOf(X_scale, 'X_scale'), zeroOf(x_zero_point, 'x_zero_point')];
+    const [yScale, yZero] = [elementOf(y_scale, 'y_scale'), elementOf(y_zero_point, 'y_zero_point')];
+    const real = map(X, (x) => dequantizeElement(x, xScale, xZero));
+    const width = X.shape.slice(axis).reduce((n, d) => n * d, 1);
+    const flat = opset < 13 && width > 0;
+    const shares = flat ? reshape(softmax(reshape(real, [X.size / width, width]), 1), X.shape) : softmax(real, axis);
+    return map(shares, (y) => quantizeElement(y, yScale, yZero, X.dtype));
+  },
+  accuracy: step,
+});
+
+/** Elements of X where the condition is true, of Y elsewhere, both brought to the scale of the result. */
+export const QLinearWhere = defineOp({
+  name: 'QLinearWhere',
+  domain: 'com.microsoft',
+  since: 1,
+  inputs: {
+    condition: ['bool'],
+    X: bytes,
+    x_scale: ['float32'],
+    x_zero_point: 'X',
+    Y: 'X',
+    y_scale: ['float32'],
+    y_zero_point: 'X',
+    z_scale: ['float32'],
+    z_zero_point: 'X',
+  },
+  outputs: { Z: 'X' },
+  compute: ({ condition, X, x_scale, x_zero_point, Y, y_scale, y_zero_point, z_scale, z_zero_point }) => {
+    const [xScale, xZero] = [elementOf(x_scale, 'x_scale'), elementOf(x_zero_point, 'x_zero_point')];
+    const [yScale, yZero] = [elementOf(y_scale, 'y_scale'), elementOf(y_zero_point, 'y_zero_point')];
+    const [zScale, zZero] = [elementOf(z_scale, 'z_scale'), elementOf(z_zero_point, 'z_zero_point')];
+    return mapBroadcast([condition, X, Y], (c, x, y) =>
+      quantizeElement(select(c, dequantizeElement(x, xScale, xZero), dequantizeElement(y, yScale, yZero)), zScale, zZero, X.dtype),
+    );
+  },
   accuracy: step,
 });

@@ -3,7 +3,7 @@ import { add, mul, sub, type Expr } from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { flag } from './attrs.ts';
 import { defineOp, optional } from './define.ts';
-import { recurrence, recurrentAttrs, type Cell, type Step } from './recurrent.ts';
+import { recurrence, recurrentAttrs, type Cell, type RecurrentAttrs, type RecurrentInputs, type Step } from './recurrent.ts';
 import { activationsOf } from './recurrent-activations.ts';
 import { floats } from './types.ts';
 import { expectShape } from './util.ts';
@@ -95,41 +95,53 @@ export const GRU = defineOp({
   },
 });
 
-/** Gates i (input), o (output), f (forget), c (cell); peepholes P stand as i, o, f. */
+type LstmAttrs = RecurrentAttrs & { readonly input_forget: boolean };
+
+/**
+ * Gates i (input), o (output), f (forget), c (cell); peepholes P stand as i, o, f.
+ * @param seen the hidden state as the product with R reads it. @throws FLAGOS_E_SHAPE, FLAGOS_E_ATTRIBUTE
+ */
+export const lstm = (
+  { P, ...inputs }: RecurrentInputs & { readonly P: TensorExpr | undefined },
+  attrs: LstmAttrs,
+  seen: (h: TensorExpr) => TensorExpr = (h) => h,
+): { Y: TensorExpr; Y_h: TensorExpr | undefined; Y_c: TensorExpr | undefined } => {
+  const activations = activationsOf(attrs, ['Sigmoid', 'Tanh', 'Tanh']);
+  if (P) expectShape(P.shape, [activations.length, 3 * (inputs.R.shape.at(-1) ?? 0)], 'P');
+  const cell: Cell = {
+    gates: 4,
+    next: (step) => {
+      const [h, c] = step.state as [TensorExpr, TensorExpr];
+      const read = seen(h);
+      const [f, g, hiddenOf] = activations[step.direction]!;
+      const { batch, hidden } = step;
+      // All gates are one product; what follows is element by element.
+      const sums = compute([batch, 4 * hidden], (b, row) => preactivation(step, read, b!, row!));
+      const gate = (index: number, b: Expr, j: Expr): Expr => sums.at(b, add(j, index * hidden));
+      const withPeephole = (index: number, b: Expr, j: Expr, through: Expr): Expr =>
+        P ? add(gate(index, b, j), mul(P.at(step.direction, add(j, index * hidden)), through)) : gate(index, b, j);
+      const next = compute(h.shape, (b, j) => {
+        const old = c.at(b!, j!);
+        const i = f!(step.clipped(withPeephole(0, b!, j!, old)));
+        const forget = attrs.input_forget ? sub(1, i) : f!(step.clipped(withPeephole(2, b!, j!, old)));
+        return add(mul(forget, old), mul(i, g!(step.clipped(gate(3, b!, j!)))));
+      });
+      const output = compute(h.shape, (b, j) => {
+        const now = next.at(b!, j!);
+        return mul(f!(step.clipped(withPeephole(1, b!, j!, now))), hiddenOf!(now));
+      });
+      return [output, next];
+    },
+  };
+  const { Y, last } = recurrence(inputs, cell, attrs);
+  return { Y, Y_h: last[0], Y_c: last[1] };
+};
+
 export const LSTM = defineOp({
   name: 'LSTM',
   since: 14,
   inputs: { ...common, initial_c: optional('X'), P: optional('X') },
   outputs: { Y: 'X', Y_h: 'X', Y_c: 'X' },
   attrs: { ...recurrentAttrs, input_forget: flag(false) },
-  compute: ({ initial_h, initial_c, P, ...inputs }, attrs) => {
-    const activations = activationsOf(attrs, ['Sigmoid', 'Tanh', 'Tanh']);
-    if (P) expectShape(P.shape, [activations.length, 3 * (inputs.R.shape.at(-1) ?? 0)], 'P');
-    const cell: Cell = {
-      gates: 4,
-      next: (step) => {
-        const [h, c] = step.state as [TensorExpr, TensorExpr];
-        const [f, g, hiddenOf] = activations[step.direction]!;
-        const { batch, hidden } = step;
-        // All gates are one product; what follows is element by element.
-        const sums = compute([batch, 4 * hidden], (b, row) => preactivation(step, h, b!, row!));
-        const gate = (index: number, b: Expr, j: Expr): Expr => sums.at(b, add(j, index * hidden));
-        const withPeephole = (index: number, b: Expr, j: Expr, seen: Expr): Expr =>
-          P ? add(gate(index, b, j), mul(P.at(step.direction, add(j, index * hidden)), seen)) : gate(index, b, j);
-        const next = compute(h.shape, (b, j) => {
-          const old = c.at(b!, j!);
-          const i = f!(step.clipped(withPeephole(0, b!, j!, old)));
-          const forget = attrs.input_forget ? sub(1, i) : f!(step.clipped(withPeephole(2, b!, j!, old)));
-          return add(mul(forget, old), mul(i, g!(step.clipped(gate(3, b!, j!)))));
-        });
-        const output = compute(h.shape, (b, j) => {
-          const now = next.at(b!, j!);
-          return mul(f!(step.clipped(withPeephole(1, b!, j!, now))), hiddenOf!(now));
-        });
-        return [output, next];
-      },
-    };
-    const { Y, last } = recurrence({ ...inputs, initial: { initial_h, initial_c } }, cell, attrs);
-    return { Y, Y_h: last[0], Y_c: last[1] };
-  },
+  compute: ({ initial_h, initial_c, ...inputs }, attrs) => lstm({ ...inputs, initial: { initial_h, initial_c } }, attrs),
 });

@@ -1,7 +1,7 @@
 /**
  * onnxruntime's normalizations: RMS norm under its first name, and layer norm or RMS norm of a sum
  * with what was left out before (the residual of a transformer block), which it gives back too.
- * Source: onnxruntime ContribOperators, domain com.microsoft.
+ * Source: onnxruntime, ContribOperators.md, and contrib_defs.cc for the first, which it has in ONNX's own domain.
  */
 import { add, cast } from '../compiler/expr.ts';
 import { atBroadcast, compute, type TensorExpr } from '../compiler/tensor-expr.ts';
@@ -13,7 +13,6 @@ import { expectRank, expectShape, normalizeAxis, widest } from './util.ts';
 
 export const SimplifiedLayerNormalization = defineOp({
   name: 'SimplifiedLayerNormalization',
-  domain: 'com.microsoft',
   since: 1,
   inputs: { X: floats, scale: floats },
   outputs: { Y: 'scale', inv_std_var: ({ attrs }) => stashOf(attrs.stash_type) },

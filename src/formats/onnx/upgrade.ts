@@ -12,6 +12,7 @@ import { inputSteps } from './upgrade/inputs.ts';
 import { legacySteps } from './upgrade/legacy.ts';
 import { meaningSteps } from './upgrade/meaning.ts';
 import { normalizationSteps } from './upgrade/normalization.ts';
+import { adoptedForm } from './upgrade/onnxruntime.ts';
 import { resizeSteps } from './upgrade/resize.ts';
 import { Rewriter, type Step, type Steps } from './upgrade/rewriter.ts';
 import { scanSteps } from './upgrade/scan.ts';
@@ -60,7 +61,8 @@ const upgradeSubgraphs = (node: Node, u: Rewriter): Node => {
 };
 
 /** `node` in the newest form, as one node or several, in order. */
-const upgradeNode = (node: Node, u: Rewriter): readonly Node[] => {
+const upgradeNode = (given: Node, u: Rewriter): readonly Node[] => {
+  const node = adoptedForm(given);
   const versions = versionsOf(node.domain, node.op);
   // An op of another domain, or one ONNX never settled: its version is all there is to know.
   if (!versions) return [node];
