@@ -91,6 +91,20 @@ export const explainChoice = (node: SpecialNode, chosen: Verdict, all: readonly 
 /** Nodes named in a message; the rest are counted, and all are in the error's details. */
 const SHOWN = 8;
 
+/** What to do about ops of a domain that is not meant to leave the machine it was written on. */
+const localDomains: Readonly<Record<string, string>> = {
+  'com.microsoft.nchwc':
+    'onnxruntime wrote this model for one kind of processor, at graph optimization level `all`: write it at level `extended`, or take the model it was made of',
+};
+
+const noKernelHint = (stuck: readonly { readonly node: SpecialNode; readonly verdicts: readonly Verdict[] }[]): string => {
+  const local = stuck.find(({ node }) => Object.hasOwn(localDomains, node.node.domain));
+  if (local) return localDomains[local.node.node.domain]!;
+  return stuck.some((s) => s.verdicts.some((v) => v.reason === 'POLICY'))
+    ? 'policy excludes some providers: see `prefer`, `fallback`, `denyVendors`'
+    : 'a vendor plugin that has the op may be missing: see `flagos doctor`';
+};
+
 /** The error for nodes nobody can run: op, types and shapes, and who refused for which reason. */
 export const noKernel = (stuck: readonly { readonly node: SpecialNode; readonly verdicts: readonly Verdict[] }[]): FlagosError => {
   const lines = stuck.slice(0, SHOWN).map(({ node, verdicts }) => {
@@ -108,9 +122,7 @@ export const noKernel = (stuck: readonly { readonly node: SpecialNode; readonly 
     `nobody can run ${stuck.length === 1 ? 'this op' : `these ${stuck.length} ops`}\n  ${lines.join('\n  ')}`,
     {
       trace: { node: first.name, op: opName(first.domain, first.op) },
-      hint: stuck.some((s) => s.verdicts.some((v) => v.reason === 'POLICY'))
-        ? 'policy excludes some providers: see `prefer`, `fallback`, `denyVendors`'
-        : 'a vendor plugin that has the op may be missing: see `flagos doctor`',
+      hint: noKernelHint(stuck),
       details: {
         nodes: stuck.map(({ node, verdicts }) => ({
           node: node.node.name,

@@ -1,5 +1,5 @@
 /** EmbedLayerNormalization of onnxruntime: the beginning of a BERT in one op. Source: onnxruntime, ContribOperators.md. */
-import { add, cast, eq, index, select, sum, type Expr } from '../compiler/expr.ts';
+import { add, cast, eq, index, sum, type Expr } from '../compiler/expr.ts';
 import { compute, fill, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { float, int } from './attrs.ts';
 import { defineOp, optional } from './define.ts';

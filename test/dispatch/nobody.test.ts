@@ -62,6 +62,12 @@ describe('what nobody can run', () => {
     expect(error.reason).toMatch(/and 3 more$/);
   });
 
+  it('says where a model comes from that was written for one processor', async () => {
+    const g = graph(['y = com.microsoft.nchwc:Conv x'], { inputs: { x: f32(1) }, outputs: ['y'] });
+    const error = await noKernel(g, [], {}, { x: row(1) });
+    expect(error.hint).toContain('write it at level `extended`');
+  });
+
   it('is not waited for: a host op on a sequence under a policy that refuses it, at the top, in a tail, in a branch', async () => {
     // The vendor says what a vendor may well say of a type that has no shape.
     const odd = vendor('odd', {
