@@ -29,7 +29,7 @@ const list = <T>(n: number, f: (i: number) => T): T[] => Array.from({ length: n 
 const IN_FLIGHT = 8;
 
 /** Steps ahead of their use at which panel rows are asked for: panels stream through once per few tiles, faster than the processor fetches them unasked. */
-const AHEAD = 16;
+const AHEAD = 64;
 const LINE = 64;
 
 /** `mk_<type>_<rows>x<vectors>(nk, ap, kc, ks, b, t)`: t = Σ over nk runs of kc steps; row i of run q is read at ap[q·rows + i][k·ks], panel rows follow each other. */
