@@ -86,18 +86,17 @@ const spread = (node: Node, results: readonly Tensor[]): (Tensor | undefined)[] 
 };
 
 /**
- * Evaluates a node on host values.
+ * Evaluates a bound node on host values.
  * @param inputs positional; undefined where the node omits one.
  * @param run runs the node's subgraphs (control flow only).
  * @returns positional outputs, undefined where the node omits one; a promise only if `run` gives promises.
  */
-export const evaluateNode = (
-  record: OpRecord,
-  node: Node,
+export const evaluateBound = (
+  bound: BoundNode,
   inputs: readonly (Value | undefined)[],
   run?: RunSubgraph,
 ): readonly (Value | undefined)[] | Promise<readonly (Value | undefined)[]> => {
-  const bound = bindNode(record, node);
+  const { record, node } = bound;
   const types = inputs.map((v, i) => (node.inputs[i] === '' ? undefined : typeOfValue(v)));
   checkTypes(bound, types);
   const trace = { node: node.name, op: opName(node.domain, node.op) };
@@ -127,6 +126,14 @@ export const evaluateNode = (
     throw e instanceof FlagosError ? e.at(trace) : e;
   }
 };
+
+/** {@link evaluateBound} of a node that is evaluated once. */
+export const evaluateNode = (
+  record: OpRecord,
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  run?: RunSubgraph,
+): ReturnType<typeof evaluateBound> => evaluateBound(bindNode(record, node), inputs, run);
 
 /** Elements an output would take, for limits. */
 export const storageBytes = (dtype: Tensor['dtype'], dims: readonly number[]): number =>

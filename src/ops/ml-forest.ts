@@ -33,6 +33,16 @@ export interface Forest {
   readonly leaves: readonly (readonly Vote[])[];
 }
 
+/** A forest is read from attributes once, for as long as a node is bound to them. */
+export const readOnce = <A extends object>(read: (attrs: A) => Forest): ((attrs: A) => Forest) => {
+  const known = new WeakMap<A, Forest>();
+  return (attrs) => {
+    const forest = known.get(attrs) ?? read(attrs);
+    known.set(attrs, forest);
+    return forest;
+  };
+};
+
 export const leaf = (position: number): number => -1 - position;
 
 export const badTree = (reason: string): FlagosError => new FlagosError('FLAGOS_E_ATTRIBUTE', reason);

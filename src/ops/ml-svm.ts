@@ -26,6 +26,13 @@ const domain = 'ai.onnx.ml';
 const kernels = ['LINEAR', 'POLY', 'RBF', 'SIGMOID'] as const;
 type Kernel = (x: Float64Array, vectors: readonly number[], start: number) => number;
 
+/** Square of the distance of an example and the support vector that begins at `start`. */
+const distance = (x: Float64Array, vectors: readonly number[], start: number): number => {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += (x[i]! - vectors[start + i]!) ** 2;
+  return sum;
+};
+
 /** Similarity of an example and the support vector that begins at `start`. */
 const kernelOf = (type: (typeof kernels)[number], params: readonly number[] | undefined): Kernel => {
   if (params && params.length > 0) expectLength(params, 3, 'kernel_params');
@@ -38,7 +45,7 @@ const kernelOf = (type: (typeof kernels)[number], params: readonly number[] | un
     case 'SIGMOID':
       return (x, v, s) => Math.tanh(gamma * dot(x, v, s) + coef0);
     case 'RBF':
-      return (x, v, s) => Math.exp(-gamma * x.reduce((sum, xi, i) => sum + (xi - v[s + i]!) ** 2, 0));
+      return (x, v, s) => Math.exp(-gamma * distance(x, v, s));
   }
 };
 

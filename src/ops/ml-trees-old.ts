@@ -19,6 +19,7 @@ import {
   checkForest,
   leaf,
   predictRow,
+  readOnce,
   type Branch,
   type BranchMode,
   type Forest,
@@ -131,6 +132,26 @@ const targetsOf = ({
   return count;
 };
 
+const regressorAttrs = {
+  ...nodeAttrs,
+  aggregate_function: oneOf(...aggregates),
+  n_targets: optionalInt(),
+  target_ids: optionalInts(),
+  target_nodeids: optionalInts(),
+  target_treeids: optionalInts(),
+  target_weights: optionalFloats(),
+  target_weights_as_tensor: optionalTensor(),
+} satisfies Record<string, AttrSpec<unknown>>;
+
+const regressionForest = readOnce((attrs: AttrValues<typeof regressorAttrs>) =>
+  readForest(attrs, {
+    trees: attrs.target_treeids ?? [],
+    nodes: attrs.target_nodeids ?? [],
+    targets: attrs.target_ids ?? [],
+    weights: numbersOf(attrs.target_weights, attrs.target_weights_as_tensor) ?? [],
+  }),
+);
+
 export const TreeEnsembleRegressor = defineOp({
   name: 'TreeEnsembleRegressor',
   domain,
@@ -138,25 +159,11 @@ export const TreeEnsembleRegressor = defineOp({
   accuracy: contraction,
   inputs: { X: featureTypes },
   outputs: { Y: 'float32' },
-  attrs: {
-    ...nodeAttrs,
-    aggregate_function: oneOf(...aggregates),
-    n_targets: optionalInt(),
-    target_ids: optionalInts(),
-    target_nodeids: optionalInts(),
-    target_treeids: optionalInts(),
-    target_weights: optionalFloats(),
-    target_weights_as_tensor: optionalTensor(),
-  },
+  attrs: regressorAttrs,
   shapes: ({ X }, attrs) => [[rowShape(X.shape)[0], targetsOf(attrs)]],
   host: ({ X }, attrs) => {
     const targets = targetsOf(attrs);
-    const forest = readForest(attrs, {
-      trees: attrs.target_treeids ?? [],
-      nodes: attrs.target_nodeids ?? [],
-      targets: attrs.target_ids ?? [],
-      weights: numbersOf(attrs.target_weights, attrs.target_weights_as_tensor) ?? [],
-    });
+    const forest = regressionForest(attrs);
     checkForest(forest, rowShape(X.dims)[1], targets);
     const base = numbersOf(attrs.base_values, attrs.base_values_as_tensor);
     if (base && base.length > 0) expectLength(base, targets, 'base_values');
@@ -204,6 +211,29 @@ const ballotOf = (attrs: {
   };
 };
 
+const classifierAttrs = {
+  ...nodeAttrs,
+  class_ids: optionalInts(),
+  class_nodeids: optionalInts(),
+  class_treeids: optionalInts(),
+  class_weights: optionalFloats(),
+  class_weights_as_tensor: optionalTensor(),
+  classlabels_int64s: optionalBigInts(),
+  classlabels_strings: optionalStrings(),
+} satisfies Record<string, AttrSpec<unknown>>;
+type ClassifierAttrs = AttrValues<typeof classifierAttrs>;
+
+const classWeights = (attrs: ClassifierAttrs): ArrayLike<number> => numbersOf(attrs.class_weights, attrs.class_weights_as_tensor) ?? [];
+
+const classForest = readOnce((attrs: ClassifierAttrs) =>
+  readForest(attrs, {
+    trees: attrs.class_treeids ?? [],
+    nodes: attrs.class_nodeids ?? [],
+    targets: attrs.class_ids ?? [],
+    weights: classWeights(attrs),
+  }),
+);
+
 /** The label is that of the largest score as written. With one label (or none) and votes for one class, the answers are that label and 0 (or ''). */
 export const TreeEnsembleClassifier = defineOp({
   name: 'TreeEnsembleClassifier',
@@ -212,26 +242,12 @@ export const TreeEnsembleClassifier = defineOp({
   accuracy: contraction,
   inputs: { X: featureTypes },
   outputs: { Y: ({ attrs }) => labelsOf(attrs.classlabels_int64s, attrs.classlabels_strings).dtype, Z: 'float32' },
-  attrs: {
-    ...nodeAttrs,
-    class_ids: optionalInts(),
-    class_nodeids: optionalInts(),
-    class_treeids: optionalInts(),
-    class_weights: optionalFloats(),
-    class_weights_as_tensor: optionalTensor(),
-    classlabels_int64s: optionalBigInts(),
-    classlabels_strings: optionalStrings(),
-  },
+  attrs: classifierAttrs,
   shapes: ({ X }, attrs) => [[rowShape(X.shape)[0]], [rowShape(X.shape)[0], ballotOf(attrs).classes]],
   host: ({ X }, attrs) => {
     const { classes, binary, labels, dtype } = ballotOf(attrs);
-    const weights = numbersOf(attrs.class_weights, attrs.class_weights_as_tensor) ?? [];
-    const forest = readForest(attrs, {
-      trees: attrs.class_treeids ?? [],
-      nodes: attrs.class_nodeids ?? [],
-      targets: attrs.class_ids ?? [],
-      weights,
-    });
+    const weights = classWeights(attrs);
+    const forest = classForest(attrs);
     checkForest(forest, rowShape(X.dims)[1], classes);
     const base = numbersOf(attrs.base_values, attrs.base_values_as_tensor) ?? [];
     if (base.length > 0 && !(binary && base.length === 1)) expectLength(base, classes, 'base_values');

@@ -4,7 +4,7 @@ import { FlagosError } from '../core/errors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { int, optionalInt, optionalInts, optionalTensor, requiredInts, requiredTensor, type AttrSpec } from './attrs.ts';
 import { contraction, defineOp, type AttrValues } from './define.ts';
-import { badTree, branchModes, checkForest, leaf, predictRow, type Aggregate, type Branch, type Forest } from './ml-forest.ts';
+import { badTree, branchModes, checkForest, leaf, predictRow, readOnce, type Aggregate, type Branch, type Forest } from './ml-forest.ts';
 import { expectLength, fromRows, rowShape, rowsOf, transformScores, type PostTransform } from './ml-scores.ts';
 
 const attrSpecs = {
@@ -50,7 +50,7 @@ const memberSets = (values: Tensor | undefined): ReadonlySet<number>[] => {
 };
 
 /** @throws FLAGOS_E_ATTRIBUTE if the arrays do not fit together. */
-const readForest = (attrs: Attrs): Forest => {
+const readForest = readOnce((attrs: Attrs): Forest => {
   const modes = attrs.nodes_modes.toNumbers();
   const splits = attrs.nodes_splits.toNumbers();
   const weights = attrs.leaf_weights.toNumbers();
@@ -83,7 +83,7 @@ const readForest = (attrs: Attrs): Forest => {
   });
   if (attrs.tree_roots.some((r) => r < 0)) throw badTree('a tree root is negative');
   return { branches, roots: attrs.tree_roots, leaves: Array.from(weights, (weight, i) => [{ target: attrs.leaf_targetids[i]!, weight }]) };
-};
+});
 
 const targetCount = ({ n_targets, leaf_targetids }: Attrs): number => {
   const count = n_targets ?? leaf_targetids.reduce((a, b) => Math.max(a, b), -1) + 1;

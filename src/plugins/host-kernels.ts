@@ -3,7 +3,7 @@ import { FlagosError } from '../core/errors.ts';
 import { isPromise } from '../core/async.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { bindNode, byName, usesHost, type Arg } from '../ops/bind.ts';
-import { evaluateNode } from '../ops/evaluate.ts';
+import { evaluateBound } from '../ops/evaluate.ts';
 import type { OpSet } from '../ops/registry.ts';
 import type { Prepared, Region, RunValue, Variant } from './contract.ts';
 
@@ -55,13 +55,13 @@ export const hostVariant: Variant = {
 
 export const prepareHost = (ops: OpSet, region: Region): Prepared => {
   const node = region.nodes[0]!;
-  const record = ops.find(node.domain, node.op)!;
+  const bound = bindNode(ops.find(node.domain, node.op)!, node);
   const gather = gatherArguments(region);
   const written = region.outputs.map((o) => node.outputs.indexOf(o.name));
   return {
     workspaceBytes: 0,
     run: (inputs, outputs) => {
-      const made = evaluateNode(record, node, gather(inputs));
+      const made = evaluateBound(bound, gather(inputs));
       if (isPromise(made)) throw new FlagosError('FLAGOS_E_INTERNAL', 'a host function must be synchronous');
       written.forEach((p, i) => void (outputs[i] = into(outputs[i] as Value | undefined, made[p])));
     },
