@@ -1,16 +1,18 @@
 /** Loops in lanes of vectors: parallel loops over neighbours, and reductions over neighbours. */
 import type { LExpr, Local } from '../loops.ts';
-import { buffersOf, constantOf, type For, type Sched } from '../schedule/ir.ts';
+import { buffersOf, constantOf, eachExpression, eachNode, type For, type Sched } from '../schedule/ir.ts';
 import { mentions } from '../schedule/linear.ts';
 import { LANES } from './wasm-lane-memory.ts';
 import { extremeLanes } from './wasm-lanes.ts';
-import { bitLanes, floatLanes } from './wasm-math.ts';
+import { bitLanes, floatLanes, vectorMath } from './wasm-math.ts';
 import type { StageCode } from './wasm-stage-code.ts';
 import { get, i32, op, set, typeOf } from './wasm-types.ts';
 import { WasmVector } from './wasm-vector.ts';
 
-/** Vectors that are worked on together in a loop with sums inside, so that these do not wait for each other. */
+/** Vectors that are worked on together in a loop with sums inside, so that these do not wait for each other; elsewhere, vectors in turn. */
 const GROUPS = 4;
+/** Nodes of a body beyond which counting and comparing for each vector is little beside the work. */
+const SMALL = 48;
 
 const hasLoop = (stmts: readonly Sched[]): boolean =>
   stmts.some((s) => s.kind === 'for' || (s.kind === 'if' && (hasLoop(s.then) || hasLoop(s.otherwise))));
@@ -86,6 +88,13 @@ class Groups {
   }
 }
 
+/** Whether what a loop itself costs matters: its body is few operations, and no elementary functions. */
+const isSmall = (stmts: readonly Sched[]): boolean => {
+  let nodes = 0;
+  eachExpression(stmts, (e) => eachNode(e, (n) => (nodes += n.kind === 'unary' && vectorMath[n.op] ? SMALL : 1)));
+  return nodes <= SMALL;
+};
+
 /** First lanes of vectors that follow one another. */
 const row = (vectors: number): number[] => Array.from({ length: vectors }, (_, i) => i * LANES);
 
@@ -104,6 +113,8 @@ export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sch
   const [from, to] = [constantOf(s.from), constantOf(s.to)];
   const count = from === undefined || to === undefined ? undefined : to - from;
   const together = (firsts: readonly number[]): void => new Groups(code, s.v, firsts, scalars).block(s.body);
+  const isNest = hasLoop(s.body);
+  const step = (firsts: readonly number[]): void => (isNest ? together(firsts) : firsts.forEach((first) => together([first])));
   const name = code.scalar.nameOf(s.v);
   const overlaps = count !== undefined && count >= LANES && canRepeat(s);
   code.set(s.v, s.from);
@@ -111,13 +122,14 @@ export const writeLanes = (code: StageCode, s: For, scalars: (body: readonly Sch
   if (count !== undefined && count <= GROUPS * LANES && (overlaps || count % LANES === 0)) {
     const whole = row(Math.floor(count / LANES));
     const all = count % LANES === 0 ? whole : [...whole, count - LANES];
-    return hasLoop(s.body) ? together(all) : all.forEach((first) => together([first]));
+    return step(all);
   }
   const end = code.bound(s.to);
-  const widths = hasLoop(s.body) && (count === undefined || count >= GROUPS * LANES) ? [GROUPS, 1] : [1];
+  const isLong = count === undefined || count >= GROUPS * LANES;
+  const widths = isLong && (isNest || isSmall(s.body)) ? [GROUPS, 1] : [1];
   code.splats.loop(s, () => {
     widths.forEach((groups, i) =>
-      code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => together(row(groups))),
+      code.from(name, end, groups * LANES, i === 0 && code.isFull(s.from, s.to, groups * LANES), () => step(row(groups))),
     );
     if (count === undefined || count % LANES === 0 || !overlaps) return;
     code.push(set(name, op('i32.sub', end, i32(LANES))));

@@ -31,20 +31,33 @@ const polynomial = (x: string, coefficients: readonly number[], c: VectorCode): 
 /** Added to a float32 and taken off again, it leaves the nearest whole number, which meanwhile stands in the lowest bits. */
 const TO_WHOLE = 1.5 * 2 ** 23;
 
-/** 2^n, where the lowest nine bits are those of a whole n between −126 and 127. */
-const powerOfTwo = (n: string, c: VectorCode): string => op('i32x4.add', op('i32x4.shl', n, '(i32.const 23)'), c.bits(127 << 23));
+/** What is known of an exponent: nothing, that it is not above 0, or that its power is far from the ends of float32. */
+type ExpRange = 'any' | 'not positive' | 'moderate';
 
-/** x = k ln 2 + r with |r| ≤ ln 2 / 2; e^r = 1 + r + r² P(r); 2^k in two factors, so that subnormals come out right. 1.1 ulp. */
-const exp: Sequence = (x, c) => {
-  const clamped = c.keep(op('f32x4.pmin', op('f32x4.pmax', x, c.float(-104)), c.float(89)));
-  const n = c.keep(add(mul(clamped, c.float(Math.LOG2E)), c.float(TO_WHOLE)));
-  const k = c.keep(sub(n, c.float(TO_WHOLE)));
-  const r = c.keep(sub(sub(clamped, mul(k, c.float(0.693359375))), mul(k, c.float(-2.1219444e-4))));
-  const p = polynomial(r, [0.5, 0.16666576266288757, 0.041666556149721146, 0.008363194763660431, 0.0013926203828305006], c);
-  const y = add(add(mul(mul(r, r), p), r), c.float(1));
-  const half = c.keep(op('i32x4.shr_s', n, '(i32.const 1)'));
-  return mul(mul(y, powerOfTwo(half, c)), powerOfTwo(op('i32x4.sub', n, half), c));
+/** A whole number in the lowest bits, plus 127, as that power of two: its bits move to where the exponent is, and all others fall out. */
+const powerOfTwo = (n: string): string => op('i32x4.shl', n, '(i32.const 23)');
+
+/**
+ * x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r is a polynomial, times 2^n. n stands in the lowest bits of a float
+ * with what its exponent needs added already: twice 127 for two factors, each 2^(n/2), where the power may be
+ * anything between subnormals and 2^128; 127 + 64 for 2^(n + 64), brought down by 2^-64 after, where it is 1
+ * at most. 1.1 ulp.
+ */
+const exponential = (x: string, c: VectorCode, range: ExpRange): string => {
+  const bias = { any: 2 * 127, 'not positive': 127 + 64, moderate: 127 }[range];
+  const above = range === 'moderate' ? x : op('f32x4.pmax', x, c.float(-104));
+  const v = c.keep(range === 'any' ? op('f32x4.pmin', above, c.float(89)) : above);
+  const n = c.keep(add(mul(v, c.float(Math.LOG2E)), c.float(TO_WHOLE + bias)));
+  const k = c.keep(sub(n, c.float(TO_WHOLE + bias)));
+  const r = c.keep(sub(sub(v, mul(k, c.float(0.693359375))), mul(k, c.float(-2.1219444e-4))));
+  const y = polynomial(r, [1, 1, 0.5, 0.16666576266288757, 0.041666556149721146, 0.008363194763660431, 0.0013926203828305006], c);
+  if (range === 'moderate') return mul(y, powerOfTwo(n));
+  if (range === 'not positive') return mul(mul(y, powerOfTwo(n)), c.float(2 ** -64));
+  const half = c.keep(op('i32x4.shr_u', n, '(i32.const 1)'));
+  return mul(mul(y, powerOfTwo(half)), powerOfTwo(op('i32x4.sub', n, half)));
 };
+
+const exp: Sequence = (x, c) => exponential(x, c, 'any');
 
 /** Below 0.625 an odd polynomial, else 1 − 2 / (e^2x + 1), with the sign of x. 2 ulp. */
 const tanh: Sequence = (x, c) => {
@@ -58,7 +71,7 @@ const tanh: Sequence = (x, c) => {
       polynomial(s, [-0.333333283662796, 0.1333276927471161, -0.05385090783238411, 0.020997179672122, -0.006096714176237583], c),
     ),
   );
-  const e = exp(mul(c.float(2), op('f32x4.pmin', a, c.float(10))), c);
+  const e = exponential(mul(c.float(2), op('f32x4.pmin', a, c.float(10))), c, 'moderate');
   const big = op('v128.or', sub(c.float(1), div(c.float(2), add(e, c.float(1)))), op('v128.and', v, c.bits(-0x80000000)));
   // NaN is neither: it must not be cut off by a comparison.
   return choose(big, small, op('f32x4.ge', a, c.float(0.625)));
@@ -67,8 +80,9 @@ const tanh: Sequence = (x, c) => {
 /** 1 / (1 + e^−x), or e^x / (1 + e^x) below 0, so that subnormals come out right. 2.5 ulp. */
 const sigmoid: Sequence = (x, c) => {
   const v = c.keep(x);
-  const e = c.keep(exp(op('f32x4.neg', op('f32x4.abs', v)), c));
-  return div(choose(e, c.float(1), op('f32x4.lt', v, c.float(0))), add(c.float(1), e));
+  const e = c.keep(exponential(op('v128.or', v, c.bits(-0x80000000)), c, 'not positive'));
+  // A sign fills its lane; that of a NaN chooses between two.
+  return div(choose(e, c.float(1), op('i32x4.shr_s', v, '(i32.const 31)')), add(c.float(1), e));
 };
 
 /** |x| ≤ 1: odd polynomial; beyond, 1 − e^(−x²) Q((|x| − 2) / (|x| + 2)). 2.3 ulp. */
@@ -97,7 +111,11 @@ const erf: Sequence = (x, c) => {
     ],
     c,
   );
-  const big = op('v128.or', sub(c.float(1), mul(exp(op('f32x4.neg', mul(b, b)), c), q)), op('v128.and', v, c.bits(-0x80000000)));
+  const big = op(
+    'v128.or',
+    sub(c.float(1), mul(exponential(op('f32x4.neg', mul(b, b)), c, 'moderate'), q)),
+    op('v128.and', v, c.bits(-0x80000000)),
+  );
   return choose(big, small, op('f32x4.ge', a, c.float(1)));
 };
 
