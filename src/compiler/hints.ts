@@ -7,7 +7,7 @@
  * |---|---|
  * | `unroll` | every chip with a schedule: flagos/cpu, flagos/wasm, flagos/js |
  * | `materialize` | every chip, the reference too: it is decided before there are loops |
- * | `parallel` | flagos/cpu; the others run on one thread |
+ * | `parallel` | flagos/cpu; flagos/wasm shares out by operations alone, the others run on one thread |
  */
 import { FlagosError } from '../core/errors.ts';
 import type { TensorExpr } from './tensor-expr.ts';

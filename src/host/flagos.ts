@@ -29,6 +29,7 @@ import { createHost } from './host.ts';
 import { readLock } from './lock-file.ts';
 import { openTables } from './tables/open.ts';
 import { probeToolchain } from './native/toolchain.ts';
+import { nodeThreads } from './threads.ts';
 
 /** The reader is loaded when the first model is: a program that never loads one need not pay for it. */
 const onnxFiles = () => import('./onnx-files.ts');
@@ -121,7 +122,12 @@ export const createRuntime = async (config: RuntimeConfig = {}): Promise<Flagos>
   const container = createContainer(host);
   await loadPlugins(
     [
-      ...builtInPlugins(opSet, version, { native: (h) => probeToolchain(h.env, h.threads, h.logger) }, () => registry.rawKernels()),
+      ...builtInPlugins(
+        opSet,
+        version,
+        { native: (h) => probeToolchain(h.env, h.threads, h.logger), threads: () => ({ threads: nodeThreads }) },
+        () => registry.rawKernels(),
+      ),
       ...candidates,
     ],
     {

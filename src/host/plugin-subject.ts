@@ -14,6 +14,7 @@ import { discoverPlugins } from './discovery.ts';
 import type { RuntimeConfig } from './flagos.ts';
 import { createHost } from './host.ts';
 import { probeToolchain } from './native/toolchain.ts';
+import { nodeThreads } from './threads.ts';
 
 export interface FoundPlugin {
   readonly report: PluginReport;
@@ -28,7 +29,7 @@ const load = async (config: RuntimeConfig): Promise<{ registry: ProviderRegistry
   const registry = new ProviderRegistry();
   const candidates = discoverPlugins({ cwd, requests: settings.config.plugins, dependencies: settings.config.discover });
   const native = (h: Host): ReturnType<typeof probeToolchain> => probeToolchain(h.env, h.threads, h.logger);
-  const builtIn = builtInPlugins(opSet, version, { native }, () => registry.rawKernels());
+  const builtIn = builtInPlugins(opSet, version, { native, threads: () => ({ threads: nodeThreads }) }, () => registry.rawKernels());
   await loadPlugins([...builtIn, ...candidates], { registry, container: createContainer(host) });
   return { registry, host };
 };

@@ -71,8 +71,8 @@ const floats = (t: 'f32' | 'f64'): [string, WasmFunction][] => {
   return [define(`sign_${t}`, `${one} (select ${x} ${difference} (${t}.ne ${x} ${x}))`)];
 };
 
-/** Functions of JavaScript, on f64: Math's, and those of `js-runtime.ts`. */
-const importedUnary = [
+/** Functions of JavaScript's `Math`, on f64: an import `exp_f64` is `Math.exp`, wherever a module runs. */
+const mathUnary = [
   'exp',
   'expm1',
   'log',
@@ -89,9 +89,10 @@ const importedUnary = [
   'asinh',
   'acosh',
   'atanh',
-  'erf',
 ] as const;
-const importedBinary = ['pow', 'atan2', 'fmod', 'floormod'] as const;
+export const mathImports = [...mathUnary, 'atan2'] as const;
+/** Those of `js-runtime.ts`. */
+const importedBinary = ['pow', 'fmod', 'floormod'] as const;
 const imported = (name: string, signature: string): [string, WasmFunction] => [
   name,
   { text: `(import "js" "${name}" (func $${name} ${signature}))`, needs: [] },
@@ -151,13 +152,13 @@ export const functions: ReadonlyMap<string, WasmFunction> = new Map([
   ...floats('f32'),
   ...floats('f64'),
   ...conversions,
-  ...importedUnary.map((f) => imported(`${f}_f64`, '(param f64) (result f64)')),
-  ...importedBinary.map((f) => imported(`${f}_f64`, '(param f64) (param f64) (result f64)')),
+  ...[...mathUnary, 'erf'].map((f) => imported(`${f}_f64`, '(param f64) (result f64)')),
+  ...[...importedBinary, 'atan2'].map((f) => imported(`${f}_f64`, '(param f64) (param f64) (result f64)')),
   ...vectorFunctions,
 ]);
 
-/** Texts of functions and of all they need, imports first. */
-export const functionTexts = (names: Iterable<string>): string[] => {
+/** Functions and all they need. */
+const closure = (names: Iterable<string>): Set<string> => {
   const all = new Set<string>();
   const add = (name: string): void => {
     if (all.has(name)) return;
@@ -165,6 +166,18 @@ export const functionTexts = (names: Iterable<string>): string[] => {
     all.add(name);
   };
   for (const name of names) add(name);
-  const texts = [...all].map((name) => functions.get(name)!.text);
+  return all;
+};
+
+const isImport = (text: string): boolean => text.startsWith('(import "js"');
+const fromMath = new Set(mathImports.map((f) => `${f}_f64`));
+
+/** Whether functions, and all they need, are there wherever a module runs, and not only where this library is. */
+export const areEverywhere = (names: Iterable<string>): boolean =>
+  [...closure(names)].every((name) => fromMath.has(name) || !isImport(functions.get(name)!.text));
+
+/** Texts of functions and of all they need, imports first. */
+export const functionTexts = (names: Iterable<string>): string[] => {
+  const texts = [...closure(names)].map((name) => functions.get(name)!.text);
   return [...texts.filter((t) => t.startsWith('(import')), ...texts.filter((t) => !t.startsWith('(import'))];
 };

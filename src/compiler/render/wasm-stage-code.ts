@@ -24,6 +24,11 @@ export class StageScalar extends WasmScalar {
     this.#around = new Set(around.map((l) => l.name));
   }
 
+  /** A number that comes from shapes. */
+  number(value: number): string {
+    return this.index(value);
+  }
+
   protected index(value: number): string {
     if (Math.abs(value) <= LITERAL) return i32(value);
     // Beyond what a position can be: where the search for a smallest or largest one starts.

@@ -5,11 +5,13 @@
  */
 import type { DType } from '../../core/dtype.ts';
 import type { Buffer, Local } from '../loops.ts';
+import type { Share } from '../schedule/divide.ts';
 import type { Sched, TileShape } from '../schedule/ir.ts';
+import { ownBytes } from '../schedule/workspace.ts';
 import { writeLanes, writeReduction } from './wasm-lane-loops.ts';
 import { StageCode } from './wasm-stage-code.ts';
 import { tileName } from './wasm-tile.ts';
-import { op, set } from './wasm-types.ts';
+import { elementBytes, get, op, set } from './wasm-types.ts';
 
 /** A register tile, and the type of its elements. */
 export interface TileUse {
@@ -33,9 +35,15 @@ export interface WasmStage {
 class StageWriter {
   readonly #code: StageCode;
   readonly #tiles: TileUse[] = [];
+  readonly #share: Share | undefined;
 
-  constructor(body: readonly Sched[], around: readonly Local[]) {
+  constructor(body: readonly Sched[], around: readonly Local[], share: Share | undefined) {
     this.#code = new StageCode(around);
+    this.#share = share;
+    if (share) {
+      this.#code.alias(share.lo, '$lo');
+      this.#code.alias(share.hi, '$hi');
+    }
     this.#block(body);
   }
 
@@ -83,7 +91,14 @@ class StageWriter {
   }
 
   get stage(): WasmStage {
-    const { buffers, params, counters, declared, used } = this.#code.scalar;
+    const { scalar } = this.#code;
+    const { buffers, params, counters, declared, used } = scalar;
+    // A piece of a thread's own lies as many pieces behind the first one as the thread's number.
+    const own = buffers.flatMap((b, i) =>
+      this.#share?.own.has(b)
+        ? [set(`$b${i}`, op('i32.add', get(`$b${i}`), op('i32.mul', '(global.get $thread)', scalar.number(ownBytes(b, elementBytes)))))]
+        : [],
+    );
     const entry =
       (kind: string, from: number) =>
       (_: unknown, i: number): string =>
@@ -93,11 +108,12 @@ class StageWriter {
       (_: unknown, i: number): string =>
         `(local $${kind}${i} i32)`;
     const text = [
-      '(param $t i32)',
+      this.#share ? '(param $t i32) (param $lo i32) (param $hi i32)' : '(param $t i32)',
       [...buffers.map(local('b')), ...params.map(local('p')), ...counters.map(local('c')), ...declared].join(' '),
       ...buffers.map(entry('b', 0)),
       ...params.map(entry('p', buffers.length)),
       ...counters.map(entry('c', buffers.length + params.length)),
+      ...own,
       ...[...this.#code.constants].map(([value, name]) => set(name, value)),
       ...this.#code.lines,
     ].join('\n  ');
@@ -105,4 +121,6 @@ class StageWriter {
   }
 }
 
-export const writeStage = (body: readonly Sched[], around: readonly Local[]): WasmStage => new StageWriter(body, around).stage;
+/** @param share where it does a range of its iterations: then that range is what it is called with after its table. */
+export const writeStage = (body: readonly Sched[], around: readonly Local[], share?: Share): WasmStage =>
+  new StageWriter(body, around, share).stage;

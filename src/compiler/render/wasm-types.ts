@@ -41,6 +41,9 @@ export const accessOf = (b: Buffer): Access => {
   return { load: `i32.load${bytes * 8}_${sign}`, store: `i32.store${bytes * 8}` };
 };
 
+/** Pages a memory may have: 4 GiB, as far as 32-bit addresses reach. */
+export const MOST_PAGES = 65_536;
+
 /** An instruction with operands, in folded text form. */
 export const op = (name: string, ...operands: readonly string[]): string => `(${name}${operands.map((o) => ` ${o}`).join('')})`;
 export const get = (name: string): string => `(local.get ${name})`;

@@ -5,7 +5,7 @@
  */
 import type { Buffer, LExpr } from '../loops.ts';
 import type { DType } from '../../core/dtype.ts';
-import { at, constantOf, eachExpression, eachNode, fresh, instantiate, k, loop, type For, type Sched, type Target } from './ir.ts';
+import { at, constantOf, eachExpression, eachNode, fresh, instantiate, k, loop, shared, type For, type Sched, type Target } from './ir.ts';
 import { coefficientOf } from './linear.ts';
 import { extentOf, type Axis } from './nests.ts';
 
@@ -69,7 +69,8 @@ const isColumn = (c: Column, v: string): boolean => {
 
 const interchanged = (s: For, c: Column, extent: number, target: Target, temps: Buffer[]): Sched[] => {
   const type = c.sum.local.type as DType;
-  const width = Math.min(extent, ROW);
+  const piece = Math.ceil(extent / (target.threads?.count ?? 1) / FAR) * FAR;
+  const width = Math.min(extent, ROW, piece);
   const row: Buffer = {
     name: fresh('index', 'row').name,
     dtype: type === 'float64' || type === 'float32' ? target.sumType(type) : type,
@@ -120,7 +121,7 @@ const interchanged = (s: For, c: Column, extent: number, target: Target, temps: 
       ),
     ),
   ];
-  return blocks === 1 ? body : [loop(block, k(blocks), body)];
+  return blocks === 1 ? body : [shared(block, k(blocks), body)];
 };
 
 /** Rewrites the innermost parallel loops of statements that are such sums. New temporaries are added to `temps`. */

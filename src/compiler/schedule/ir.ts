@@ -17,6 +17,8 @@ export type Sched =
       readonly to: LExpr;
       readonly parallel: boolean;
       readonly lanes?: boolean;
+      /** Iterations are independent but for temporaries that each of them fills anew: threads with pieces of their own may share them out. */
+      readonly divide?: boolean;
       /** Its author asks for it to be written out. */
       readonly unroll?: boolean;
       readonly body: readonly Sched[];
@@ -64,6 +66,14 @@ export interface Target {
   readonly lanes: number;
   /** Neighbouring iterations that are run together where they hold reductions. */
   readonly jam: number;
+  /** Threads stages are divided among; left out, there is one. */
+  readonly threads?: ThreadTarget;
+}
+
+export interface ThreadTarget {
+  readonly count: number;
+  /** Operations a thread takes at a time, at least; a stage of some times as many pays waking threads. */
+  readonly grain: number;
 }
 
 export const k = (value: number): LExpr => ({ kind: 'const', type: 'index', value });
@@ -123,6 +133,17 @@ export const loop = (v: Local, extent: LExpr, body: readonly Sched[], parallel =
   from: k(0),
   to: extent,
   parallel,
+  body,
+});
+
+/** A loop from 0 that threads may share out. */
+export const shared = (v: Local, extent: LExpr, body: readonly Sched[]): Sched => ({
+  kind: 'for',
+  v,
+  from: k(0),
+  to: extent,
+  parallel: false,
+  divide: true,
   body,
 });
 

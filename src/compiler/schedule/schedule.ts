@@ -12,19 +12,21 @@ import { clipReductions, splitInterior } from './clip.ts';
 import { fuseRows } from '../rows.ts';
 import { splitPhases } from '../contraction/phases.ts';
 import { contractionOf } from './contraction.ts';
+import { divideStage, type Share, type Stage } from './divide.ts';
 import { interchangeColumns } from './interchange.ts';
 import { moveInvariants } from './invariants.ts';
-import { buffersOf, type For, type Sched, type Target } from './ir.ts';
+import { buffersOf, type For, type Sched, type Target, type ThreadTarget } from './ir.ts';
 import { jamReductions, unrollShort } from './jam.ts';
 import { markLanes } from './lanes.ts';
 import { normalize, toSched } from './normalize.ts';
 import { splitReductions } from './partial-sums.ts';
 import { simplify } from './simplify.ts';
 import { tileContraction } from './tiles.ts';
+import { operationsOf } from './work.ts';
 
 /** What runs: stages, and loops around stages that must run in order (recurrences). */
 export type Entry =
-  | { readonly kind: 'stage'; readonly body: readonly Sched[] }
+  | ({ readonly kind: 'stage'; /** The same for a range of iterations, where threads can share it out. */ readonly share?: Share } & Stage)
   | { readonly kind: 'loop'; readonly counter: Local; readonly extent: number; readonly body: readonly Entry[] };
 
 export interface ScheduledProgram {
@@ -117,12 +119,12 @@ class Scheduling {
     this.#constants = constants;
   }
 
-  entry(g: Group): Entry {
-    if (g.kind === 'loop') return { ...g, body: g.body.map((x) => this.entry(x)) };
-    return { kind: 'stage', body: this.#finished(this.#body(g.body)) };
+  entries(g: Group): Entry[] {
+    if (g.kind === 'loop') return [{ ...g, body: g.body.flatMap((x) => this.entries(x)) }];
+    return this.#stages(g.body);
   }
 
-  #body(body: readonly Stmt[]): Sched[] {
+  #stages(body: readonly Stmt[]): Entry[] {
     const isConstant = (b: Buffer): boolean => this.#constants.has(b);
     const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target, isConstant) : undefined;
     if (!contraction) {
@@ -133,18 +135,20 @@ class Scheduling {
           new Map(),
         ),
       );
-      return this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
+      const whole = this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
+      return [this.#stage(whole, operationsOf(body))];
     }
     const tiled = tileContraction(contraction, this.#target, isConstant);
     this.temps.push(...tiled.temps);
-    this.packing.push(...tiled.once.map((s): Entry => ({ kind: 'stage', body: this.#finished([s]) })));
-    return this.#target.lanes > 1 ? [...tiled.body] : unrollShort(tiled.body);
+    this.packing.push(...tiled.once.map((s) => this.#stage([s], 0)));
+    const stages = tiled.stages.map(({ body: own, work }) => this.#stage(this.#target.lanes > 1 ? own : unrollShort(own), work));
+    return tiled.around.reduceRight<Entry[]>((inner, { v, extent }) => [{ kind: 'loop', counter: v, extent, body: inner }], stages);
   }
 
-  #finished(body: readonly Sched[]): Sched[] {
+  #stage(body: readonly Sched[], work: number): Entry {
     const { lanes } = this.#target;
     const simple = simplify(body);
-    return moveInvariants(lanes > 1 ? simplify(splitReductions(markLanes(simple, lanes))) : simple);
+    return { kind: 'stage', body: moveInvariants(lanes > 1 ? simplify(splitReductions(markLanes(simple, lanes))) : simple), work };
   }
 }
 
@@ -187,6 +191,24 @@ const separateOnce = (
   return { once, rest, known };
 };
 
+const stagesOf = (entries: readonly Entry[]): Extract<Entry, { kind: 'stage' }>[] =>
+  entries.flatMap((e) => (e.kind === 'loop' ? stagesOf(e.body) : [e]));
+
+/** Stages that are worth it, shared out among threads. */
+const divideEntries = (entries: readonly Entry[], threads: ThreadTarget): readonly Entry[] => {
+  const users = new Map<Buffer, number>();
+  for (const s of stagesOf(entries)) {
+    const { reads, writes } = buffersOf(s.body);
+    for (const b of new Set([...reads, ...writes])) users.set(b, (users.get(b) ?? 0) + 1);
+  }
+  const divided = (e: Entry): Entry => {
+    if (e.kind === 'loop') return { ...e, body: e.body.map(divided) };
+    const share = divideStage(e, threads, (b) => users.get(b) !== 1);
+    return share ? { ...e, share } : e;
+  };
+  return entries.map(divided);
+};
+
 /**
  * @param constants input buffers whose contents are the same at every run.
  */
@@ -197,13 +219,13 @@ export const scheduleProgram = (program: Program, target: Target, constants: Rea
   const isApart = (s: Stmt): boolean => contractionOf(s, target, (b) => known.has(b)) !== undefined;
   const stages = target.lanes > 1 ? fused(rest, isApart, stmts, rows) : rest;
   const scheduling = new Scheduling([...program.temps, ...rows], target, known);
-  const [early, entries] = [once, stages].map((list) => list.map((e) => scheduling.entry(e)));
+  const [early, entries] = [once, stages].map((list) => list.flatMap((e) => scheduling.entries(e)));
   return {
     inputs: program.inputs,
     outputs: program.outputs,
     temps: scheduling.temps,
     once: [...early!, ...scheduling.packing],
-    entries: entries!,
+    entries: target.threads ? divideEntries(entries!, target.threads) : entries!,
     work: program.work,
   };
 };

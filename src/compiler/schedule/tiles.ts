@@ -7,19 +7,32 @@
 import type { Buffer, LExpr } from '../loops.ts';
 import type { DType } from '../../core/dtype.ts';
 import { isKnown, type Contraction, type Operand } from './contraction.ts';
+import { isWorthThreads } from './divide.ts';
 import { conjunction, guardsOf, slackOf, unguarded } from './guards.ts';
-import { at, fresh, instantiate, k, loop, substitute, type Sched, type Target } from './ir.ts';
+import { at, fresh, instantiate, k, loop, shared, substitute, type Sched, type Target } from './ir.ts';
 import { coefficientOf } from './linear.ts';
 import { extentOf, unravel, type Axis } from './nests.ts';
 import { alongOne } from './positions.ts';
 
 /** Elements of packed panels that are used over and over: about what a second-level cache holds. */
 const BLOCK_ELEMENTS = 65_536;
+/** Pieces for each thread from which it does not matter that they cannot be cut further. */
+const PIECES = 4;
+/** Operations packing an element comes to, where a multiplication with its addition is one. */
+const PACKING = 4;
+
+/** Statements of one stage, and the operations in them. */
+export interface TiledStage {
+  readonly body: readonly Sched[];
+  readonly work: number;
+}
 
 export interface Tiled {
   /** Stages to run once, before everything else: packing of what is constant. */
   readonly once: readonly Sched[];
-  readonly body: readonly Sched[];
+  /** Loops around the stages, outermost first. */
+  readonly around: readonly Axis[];
+  readonly stages: readonly TiledStage[];
   readonly temps: readonly Buffer[];
 }
 
@@ -85,7 +98,7 @@ class Tiling {
     });
     const body = this.#packTogether(side, start, lane) ?? { cond: undefined, stmts: [] };
     const packed: Sched[] = body.cond ? [{ kind: 'if', cond: body.cond, then: body.stmts, otherwise: each }] : each;
-    return loop(panel, count, nest(this.#c.steps, packed, false));
+    return shared(panel, count, nest(this.#c.steps, packed, false));
   }
 
   /**
@@ -147,13 +160,43 @@ class Tiling {
     const packWhole = this.#pack(whole, k(0), k(whole.panels), wholeBuffer, wholeOffset);
     if (known) this.once.push(...instantiate(nest(ownBatch, [packWhole], false), new Map()));
 
-    const blockPanels = Math.min(part.panels, Math.max(1, Math.floor(BLOCK_ELEMENTS / perPanel(part))));
+    const threads = this.#threads();
+    // Batches enough for all threads: each takes whole ones, and what is packed is its own.
+    const byBatch = threads === 1 || extentOf(batch) >= PIECES * threads;
+    const whole1 = { body: [packWhole], work: whole.panels * perPanel(whole) * PACKING };
+    const rest = this.#stages(whole, part, wholeBuffer, wholeOffset, wholeIsA, byBatch ? 1 : threads);
+    const stages = known ? rest : [whole1, ...rest];
+    if (!byBatch) return { once: this.once, around: batch, stages, temps: this.temps };
+    const inside = stages.flatMap((s) => s.body);
+    const body = batch.reduceRight<readonly Sched[]>((inner, x) => [shared(x.v, k(x.extent), inner)], inside);
+    return { once: this.once, around: [], stages: [{ body, work: this.#work }], temps: this.temps };
+  }
+
+  /** Operations of the whole contraction. */
+  get #work(): number {
+    const { batch, rows, columns } = this.#c;
+    return this.#steps * extentOf(batch) * extentOf(rows) * extentOf(columns);
+  }
+
+  #threads(): number {
+    const { threads } = this.#target;
+    return threads && isWorthThreads(this.#work, threads) ? threads.count : 1;
+  }
+
+  /** Packing of what is packed a block at a time, and the tiles: of one batch, the other side being packed. */
+  #stages(whole: Side, part: Side, wholeBuffer: Buffer, wholeOffset: LExpr, wholeIsA: boolean, threads: number): TiledStage[] {
+    const perPanel = (s: Side): number => s.width * this.#steps;
+    // Too few panels to share out: they are packed before, and threads share out the others.
+    const apart = threads > 1 && part.panels < PIECES * threads;
+    const cached = Math.max(1, Math.floor(BLOCK_ELEMENTS / perPanel(part)));
+    const blockPanels = apart ? part.panels : Math.min(cached, Math.ceil(part.panels / (threads === 1 ? 1 : PIECES * threads)));
     const blocks = Math.ceil(part.panels / blockPanels);
     const partBuffer = this.#temp(this.#c.type, blockPanels * perPanel(part), 'pp');
     const block = fresh('index', 'k');
     const firstPanel = blocks === 1 ? k(0) : at.mul(block, blockPanels);
     const panelsHere = part.panels % blockPanels === 0 ? k(blockPanels) : at.min(k(blockPanels), at.sub(k(part.panels), firstPanel));
 
+    const { tile: shape } = this.#c;
     const sums = this.#temp(this.#target.sumType(this.#c.type), shape.rows * shape.columns, 'ts');
     const [w, p] = [fresh('index', 'w'), fresh('index', 'q')];
     const wholeAt = at.add(wholeOffset, at.mul(w, perPanel(whole)));
@@ -169,12 +212,18 @@ class Tiling {
       b: wholeIsA ? partBuffer : wholeBuffer,
       bAt: wholeIsA ? partAt : wholeAt,
     };
+    const [a, b] = wholeIsA ? [whole, part] : [part, whole];
     const finish = this.#finish(a, wholeIsA ? wholeStart : partStart, b, wholeIsA ? partStart : wholeStart, sums);
-    const tiles = loop(w, k(whole.panels), [loop(p, panelsHere, [tile, ...finish])]);
-    const oneBlock = [this.#pack(part, firstPanel, panelsHere, partBuffer, k(0)), tiles];
-    const allBlocks = blocks === 1 ? oneBlock : [loop(block, k(blocks), oneBlock)];
-    const body = nest(batch, known ? allBlocks : [packWhole, ...allBlocks], false);
-    return { once: this.once, body, temps: this.temps };
+    const tiles = shared(w, k(whole.panels), [shared(p, panelsHere, [tile, ...finish])]);
+    const pack = this.#pack(part, firstPanel, panelsHere, partBuffer, k(0));
+    const work = this.#work / extentOf(this.#c.batch);
+    if (apart) {
+      return [
+        { body: [pack], work: part.panels * perPanel(part) * PACKING },
+        { body: [tiles], work },
+      ];
+    }
+    return [{ body: blocks === 1 ? [pack, tiles] : [shared(block, k(blocks), [pack, tiles])], work }];
   }
 
   /** What becomes of a tile's sums: the statements around the sum, for each of its rows and columns that exist. */

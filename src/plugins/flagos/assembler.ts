@@ -27,6 +27,7 @@ const assemble: Assemble = async (text) => {
   });
   const module = wabt.parseWat('kernel.wat', text, {
     simd: true,
+    threads: true,
     sat_float_to_int: true,
     sign_extension: true,
     bulk_memory: true,

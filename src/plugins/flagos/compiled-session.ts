@@ -46,7 +46,7 @@ export abstract class CompiledSession implements ChipSession {
   }
 
   /** @param constants inputs whose contents are the same at every run, with those. */
-  protected abstract compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>): MaybePromise<CompiledProgram>;
+  protected abstract compile(program: Program, constants: ReadonlyMap<Buffer, Tensor>, variant: string): MaybePromise<CompiledProgram>;
 
   supports(region: Region): Support {
     if (isHostRegion(this.#ops, region)) return supported;
@@ -64,7 +64,7 @@ export abstract class CompiledSession implements ChipSession {
     return [contentCheck(this.#ops, region) ? { ...variant, alone: true } : variant];
   }
 
-  prepare(region: Region, _variant: string): MaybePromise<Prepared> {
+  prepare(region: Region, variant: string): MaybePromise<Prepared> {
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
     const program = lower(
@@ -76,7 +76,9 @@ export abstract class CompiledSession implements ChipSession {
     );
     const constants = new Map(inputs.flatMap(({ constant }, i) => (constant ? [[program.inputs[i]!, constant] as const] : [])));
     const made = outputs.map((o) => ({ dims: o.shape, dtype: o.dtype }));
-    return chain(this.compile(program, constants), (compiled) => prepared(compiled, inputs, made, contentCheck(this.#ops, region)));
+    return chain(this.compile(program, constants, variant), (compiled) =>
+      prepared(compiled, inputs, made, contentCheck(this.#ops, region)),
+    );
   }
 
   close(): void {}

@@ -7,12 +7,16 @@ import { CpuSession } from './cpu.ts';
 import { jsChip, JsSession } from './js.ts';
 import type { NativeProbe } from './native.ts';
 import { rawKernelsOf, type RawSource } from './raw-kernels.ts';
+import { MOST_THREADS, poolOf, type ThreadProbe } from './threads.ts';
 import { findWasm } from './wasm-api.ts';
+import { findWebThreads } from './web-threads.ts';
 import { wasmChip, WasmSession } from './wasm.ts';
 
 /** What the host can do for it; asked at the first probe. */
 export interface FlagosHost {
   native(host: Host): Promise<NativeProbe>;
+  /** Left out: those of a browser are looked for. */
+  threads?(): ThreadProbe;
 }
 
 /** A chip that was found, and how to open it; or one that is missing. */
@@ -27,12 +31,23 @@ const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost, raw: RawS
   return { chip: { id: 'cpu', description, fingerprint }, open: () => new CpuSession(ops, native.toolchain, raw) };
 };
 
-const findWasmChip = (ops: OpSet): Found => {
+const findWasmChip = (ops: OpSet, host: Host, facilities: FlagosHost): Found => {
   const api = findWasm();
   if (!api) return { missing: 'wasm', reason: 'this JavaScript engine has no WebAssembly with vectors', hint: 'flagos/js runs everywhere' };
   const assembler = findAssembler();
   if ('missing' in assembler) return { missing: 'wasm', reason: assembler.missing, hint: assembler.hint };
-  return { chip: wasmChip, open: () => new WasmSession(ops, api, assembler.assemble) };
+  const found = facilities.threads ? facilities.threads() : findWebThreads();
+  const count = 'missing' in found ? 1 : Math.min(host.threads, MOST_THREADS);
+  return {
+    chip: wasmChip(count, 'missing' in found && host.threads > 1 ? found.missing : undefined),
+    open: () =>
+      new WasmSession(
+        ops,
+        api,
+        assembler.assemble,
+        'missing' in found ? undefined : { count, pool: poolOf(found.threads), logger: host.logger },
+      ),
+  };
 };
 
 /** @param raw all raw kernels; those of the records if left out. */
@@ -48,7 +63,11 @@ export const flagosProvider = (
     kind: 'flagos',
     version,
     probe: async (host): Promise<ProbeReport> => {
-      found = [await findCpu(ops, host, facilities, raw), findWasmChip(ops), { chip: jsChip, open: () => new JsSession(ops, raw) }];
+      found = [
+        await findCpu(ops, host, facilities, raw),
+        findWasmChip(ops, host, facilities),
+        { chip: jsChip, open: () => new JsSession(ops, raw) },
+      ];
       return {
         chips: found.flatMap((f) => ('chip' in f ? [f.chip] : [])),
         missing: found.flatMap((f) => ('missing' in f ? [{ chip: f.missing, reason: f.reason, hint: f.hint }] : [])),

@@ -1,7 +1,7 @@
 /** The part of the WebAssembly interface that is used here. Not every TypeScript library this compiles with declares it. Source: WebAssembly JavaScript Interface. */
 
 export interface WasmMemoryObject {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   /** @returns pages there were before. @throws RangeError */
   grow(pages: number): number;
 }
@@ -16,7 +16,7 @@ export interface WasmInstance {
 }
 
 export interface WasmApi {
-  readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemoryObject;
+  readonly Memory: new (limits: { initial: number; maximum: number; shared?: boolean }) => WasmMemoryObject;
   compile(bytes: Uint8Array): Promise<WasmModule>;
   instantiate(module: WasmModule, imports: WasmImports): Promise<WasmInstance>;
   validate(bytes: Uint8Array): boolean;

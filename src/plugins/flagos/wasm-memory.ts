@@ -4,11 +4,10 @@
  * nothing there from one run to the next.
  */
 import { FlagosError } from '../../core/errors.ts';
+import { MOST_PAGES } from '../../compiler/render/wasm-types.ts';
 import type { WasmApi, WasmMemoryObject } from './wasm-api.ts';
 
 const PAGE = 65_536;
-/** 4 GiB, as far as 32-bit addresses reach. */
-const MOST_PAGES = 65_536;
 /** Cache lines. */
 const ALIGN = 64;
 /** Bytes that may be read behind a buffer: vectors are loaded whole. */
@@ -26,8 +25,9 @@ export class WasmMemory {
   #scratch: Piece | undefined;
   #bytes: Uint8Array;
 
-  constructor(api: WasmApi) {
-    this.object = new api.Memory({ initial: 16, maximum: MOST_PAGES });
+  /** @param shared whether threads may see it; copying in and out then takes longer. */
+  constructor(api: WasmApi, shared = false) {
+    this.object = new api.Memory({ initial: 16, maximum: MOST_PAGES, ...(shared ? { shared } : {}) });
     this.#bytes = new Uint8Array(this.object.buffer);
   }
 

@@ -1,6 +1,7 @@
 /** What generated WebAssembly imports: JavaScript's functions, and tables of narrow floats in memory. */
 import { floatCodec } from '../../core/codec.ts';
 import type { DType } from '../../core/dtype.ts';
+import { mathImports } from '../../compiler/render/wasm-functions.ts';
 import * as rt from '../../compiler/render/js-runtime.ts';
 import type { WasmImports } from './wasm-api.ts';
 import type { WasmMemory } from './wasm-memory.ts';
@@ -9,25 +10,9 @@ const tableTypes: readonly DType[] = ['float8e4m3fn', 'float8e4m3fnuz', 'float8e
 const saturated: readonly DType[] = [...tableTypes, 'float16', 'bfloat16'];
 
 const functions = {
-  exp_f64: Math.exp,
-  expm1_f64: Math.expm1,
-  log_f64: Math.log,
-  log1p_f64: Math.log1p,
-  sin_f64: Math.sin,
-  cos_f64: Math.cos,
-  tan_f64: Math.tan,
-  asin_f64: Math.asin,
-  acos_f64: Math.acos,
-  atan_f64: Math.atan,
-  sinh_f64: Math.sinh,
-  cosh_f64: Math.cosh,
-  tanh_f64: Math.tanh,
-  asinh_f64: Math.asinh,
-  acosh_f64: Math.acosh,
-  atanh_f64: Math.atanh,
+  ...Object.fromEntries(mathImports.map((f) => [`${f}_f64`, Math[f]])),
   erf_f64: rt.erf,
   pow_f64: rt.pow,
-  atan2_f64: Math.atan2,
   fmod_f64: (a: number, b: number): number => a % b,
   floormod_f64: rt.floormod,
   wrap_f64: (x: number): bigint => BigInt.asIntN(64, rt.toBig(x)),
