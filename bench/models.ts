@@ -28,6 +28,8 @@ const policies: Record<string, RuntimeConfig> = {
   vendor: { prefer: ['vendor:onnxruntime'] },
   default: {},
   cpu: { prefer: ['flagos/cpu'], fallback: 'none' },
+  wasm: { prefer: ['flagos/wasm'], fallback: 'none' },
+  wasm1: { prefer: ['flagos/wasm'], fallback: 'none', threads: 1 },
   bf16: { prefer: ['impl:flagos/cpu:*.bf16', 'flagos/cpu'], fallback: 'none' },
   int8: { prefer: ['impl:flagos/cpu:*.int8', 'flagos/cpu'], fallback: 'none' },
 };

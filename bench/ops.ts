@@ -57,8 +57,8 @@ if (job) {
   const asked = option('peers', '');
   console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`);
   for (const chip of option('chips', 'cpu').split(','))
-    // Only flagos/cpu has a thread pool.
-    for (const threads of chip === 'cpu' ? option('threads', '1,2').split(',').map(Number) : [1]) {
+    // Generated JavaScript runs on one thread.
+    for (const threads of chip !== 'js' ? option('threads', '1,2').split(',').map(Number) : [1]) {
       console.log(`\nflagos/${chip}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`);
       const common = { filter: option('filter', '.'), rounds: Number(option('rounds', '7')) };
       const times = { sliceMs: Number(option('slice', '30')), caseMs: Number(option('case', '5000')) };

@@ -25,7 +25,9 @@ export const tfjsPeer = async (chip: string): Promise<Peer> => {
   setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`);
   await tf.setBackend(backend);
   await tf.ready();
-  const simd = backend === 'wasm' ? `, SIMD ${String(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT'))}` : '';
+  const has = (what: string): Promise<unknown> => Promise.resolve(tf.env().getAsync(`WASM_HAS_${what}_SUPPORT`));
+  // In Node it says that it has no threads, whatever it is told.
+  const simd = backend === 'wasm' ? `, SIMD ${String(await has('SIMD'))}, threads ${String(await has('MULTITHREAD'))}` : '';
   return {
     name: `tfjs-${backend}`,
     description: `TensorFlow.js ${backend === 'wasm' ? wasmVersion : tf.version_core}, backend ${tf.getBackend()}${simd}; images channels-last there, channels-first here`,

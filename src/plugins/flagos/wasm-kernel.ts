@@ -10,7 +10,6 @@ import type { Buffer, Program } from '../../compiler/loops.ts';
 import type { WasmProgram } from '../../compiler/render/wasm.ts';
 import { elementBytes } from '../../compiler/render/wasm-types.ts';
 import type { CompiledProgram } from './compiled-session.ts';
-import type { PooledModule } from './threads.ts';
 import type { WasmInstance } from './wasm-api.ts';
 import type { WasmMemory } from './wasm-memory.ts';
 
@@ -24,7 +23,7 @@ export class WasmKernel implements CompiledProgram {
   readonly workspaceBytes: number;
   readonly code: string;
   readonly #memory: WasmMemory;
-  readonly #pooled: PooledModule | undefined;
+  readonly #onDispose: () => void;
   readonly #run: (tables: number) => unknown;
   readonly #written: WasmProgram;
   readonly #places = new Map<Buffer, Place>();
@@ -38,16 +37,16 @@ export class WasmKernel implements CompiledProgram {
   /** The scratch's address the tables were written for. */
   #scratch = -1;
 
-  /** @param pooled the same module in other threads, for as long as the kernel lives. */
+  /** @param onDispose called when the kernel's life ends. */
   constructor(
     memory: WasmMemory,
     instance: WasmInstance,
     written: WasmProgram,
     program: Program,
     constants: ReadonlyMap<Buffer, Tensor>,
-    pooled?: PooledModule,
+    onDispose: () => void = () => {},
   ) {
-    this.#pooled = pooled;
+    this.#onDispose = onDispose;
     this.#memory = memory;
     this.#run = instance.exports['run']!;
     this.#written = written;
@@ -123,7 +122,7 @@ export class WasmKernel implements CompiledProgram {
   }
 
   dispose(): void {
-    this.#pooled?.dispose();
+    this.#onDispose();
     for (const address of this.#taken) this.#memory.give(address);
     this.#taken.length = 0;
   }

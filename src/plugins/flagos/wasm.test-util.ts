@@ -34,7 +34,7 @@ export const runWasm = async (
   const pooled = stages > 0 ? pool!.module({ module, memory: memory.object, tables: imports['tables']!, stages, threads }) : undefined;
   const instance = await api.instantiate(module, pooled ? { ...imports, threads: pooled.imports } : imports);
   pooled?.bind(instance.exports);
-  const kernel = new WasmKernel(memory, instance, written, program, constants, pooled);
+  const kernel = new WasmKernel(memory, instance, written, program, constants, pooled?.dispose);
   const results = outputs.map((o) => new (dtypeInfo(o.dtype).storage!)(o.size) as NumericData);
   // Time for threads to make instances of their own.
   if (pooled) await new Promise((resolve) => setTimeout(resolve, 3));

@@ -96,7 +96,7 @@ export class WasmSession extends CompiledSession {
   ): Promise<CompiledProgram> {
     const instance = await this.#api.instantiate(module, pooled ? { ...imports, threads: pooled.imports } : imports);
     pooled?.bind(instance.exports);
-    return new WasmKernel(memory, instance, written, program, constants, pooled);
+    return new WasmKernel(memory, instance, written, program, constants, () => this.#release(pooled));
   }
 
   /** The memory threads share; undefined where there is no room for another one. */
@@ -128,14 +128,18 @@ export class WasmSession extends CompiledSession {
     try {
       return await this.#kernel(ground, module, written, program, constants, pooled);
     } catch (e) {
-      pooled.dispose();
+      this.#release(pooled);
       throw e;
     }
   }
 
+  #release(pooled: PooledModule | undefined): void {
+    if (pooled && this.#pooledModules.delete(pooled)) pooled.dispose();
+  }
+
   override close(): void {
     // Kernels nobody disposed of must not stay in threads other sessions use.
-    for (const pooled of this.#pooledModules) pooled.dispose();
+    for (const pooled of this.#pooledModules) this.#release(pooled);
     if (this.#shared) this.#threads?.pool.leave();
     this.#shared = undefined;
     this.#threads = undefined;
