@@ -31,6 +31,7 @@ const policies: Record<string, RuntimeConfig> = {
   wasm: { prefer: ['flagos/wasm'], fallback: 'none' },
   wasm1: { prefer: ['flagos/wasm'], fallback: 'none', threads: 1 },
   bf16: { prefer: ['impl:flagos/cpu:*.bf16', 'flagos/cpu'], fallback: 'none' },
+  winograd: { prefer: ['impl:flagos/cpu:*.winograd', 'flagos/cpu'], fallback: 'none' },
   int8: { prefer: ['impl:flagos/cpu:*.int8', 'flagos/cpu'], fallback: 'none' },
 };
 const budgets: Record<string, Row['budget']> = { vendor: { sense: '≤', value: 1.05 } };

@@ -15,6 +15,8 @@ export interface Arithmetic {
   readonly largest: number;
   /** Absolute error allowed to functions whose values are of order one (sigmoid, tanh, erf), units of roundoff. */
   readonly absolute: number;
+  /** Whether sums over windows may be calculated by Winograd's algorithm. */
+  readonly winograd: boolean;
   /** Errors of a sum of K terms, in units of roundoff and of Σ|terms|. */
   readonly growth: (terms: number) => number;
   /** The same where the number of terms depends on data. */
@@ -28,6 +30,7 @@ export const exact: Arithmetic = {
   tiny: 0,
   largest: Infinity,
   absolute: 0,
+  winograd: false,
   growth: () => 0,
   growthOf: (n) => n,
 };

@@ -18,7 +18,9 @@ export interface DeclaredArithmetic {
   readonly largest: number;
   /** Products and inputs below the smallest normal may become 0. */
   readonly flushes: boolean;
-  /** Best level a kernel can have that calculates in less than its tensors hold: it is exact enough only for those who allow it. */
+  /** Whether sums over windows may be calculated by Winograd's algorithm. */
+  readonly winograd: boolean;
+  /** Best level a kernel can have that calculates in less than its tensors hold, or by an algorithm that loses digits: it is exact enough only for those who allow it. */
   readonly cap: ModelLevel | undefined;
 }
 
@@ -42,12 +44,14 @@ export const declaredArithmetic = ({ inputs, accumulate, notes }: Numerics, dtyp
     return u > roundoffOf(dtype) ? u : 0;
   };
   const flushes = notes.includes('flush-denormals');
+  const winograd = notes.includes('winograd');
   return {
     inputRoundoff,
     accumulateRoundoff: (accumulate === 'exact' ? 0 : precision.u) + goldenRoundoff,
     tiny: flushes ? precision.minNormal : precision.minSubnormal,
     largest: precision.max,
     flushes,
-    cap: precision.u > roundoffOf(own) || floats.some((d) => inputRoundoff(d) > 0) ? 'loose' : undefined,
+    winograd,
+    cap: winograd || precision.u > roundoffOf(own) || floats.some((d) => inputRoundoff(d) > 0) ? 'loose' : undefined,
   };
 };

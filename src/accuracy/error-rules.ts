@@ -29,6 +29,7 @@ import { InputTensor } from '../compiler/tensor-expr.ts';
 import { isFloatExpr, plus, roundingOf, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
 import { functionErrors, type FunctionError } from './functions.ts';
 import { roundoffOf } from './precision.ts';
+import { winogradError } from './winograd.ts';
 
 /** slope · error, 0 where one of them is 0 though the other be infinite. */
 const scaled = (slope: Expr, error: Expr): Expr => select(or(eq(error, 0), eq(slope, 0)), zero, mul(slope, error));
@@ -182,8 +183,11 @@ const reduceError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined
   switch (e.op) {
     case 'sum':
       a.longest = Math.max(a.longest, terms);
-      return any('sum', (inner) =>
-        plus(termError(a, e.body, inner), growth > 0 ? roundingOf(a.size(e.body, inner), growth) : undefined, vanishing(a, e)),
+      return plus(
+        winogradError(a, e, scope),
+        any('sum', (inner) =>
+          plus(termError(a, e.body, inner), growth > 0 ? roundingOf(a.size(e.body, inner), growth) : undefined, vanishing(a, e)),
+        ),
       );
     case 'prod': {
       const relative = any('sum', (inner) => {

@@ -105,8 +105,17 @@ const analyse = (
   const analyses = levels.map((level) => {
     const { growth, growthOf, absolute } = levelRules[level];
     const tiny = roundoff > 0 ? arithmetic.tiny : 0;
-    const { largest } = arithmetic;
-    return new Analysis({ inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype), roundoff, tiny, largest, absolute, growth, growthOf });
+    const { largest, winograd } = arithmetic;
+    return new Analysis({
+      inputRoundoff: (t) => arithmetic.inputRoundoff(t.dtype),
+      roundoff,
+      tiny,
+      largest,
+      absolute,
+      winograd,
+      growth,
+      growthOf,
+    });
   });
   const plans = made.map((t): Plan | undefined => {
     if (!t) return undefined;

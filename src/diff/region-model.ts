@@ -70,6 +70,7 @@ export const compileRegionModel = (
       tiny: arithmetic.tiny,
       largest: arithmetic.largest,
       absolute,
+      winograd: arithmetic.winograd,
       growth,
       growthOf,
     });

@@ -68,6 +68,7 @@ export class SampledOracle implements Oracle {
       tiny: arithmetic.tiny,
       largest: arithmetic.largest,
       absolute,
+      winograd: arithmetic.winograd,
       growth,
       growthOf,
     });

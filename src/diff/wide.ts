@@ -7,6 +7,7 @@
 import { declaredArithmetic, type DeclaredArithmetic } from '../accuracy/arithmetic.ts';
 import { levelRules, type Bounds, type ModelLevel } from '../accuracy/index.ts';
 import { precisionOf, roundedTensor } from '../accuracy/precision.ts';
+import { WINDOW } from '../compiler/winograd.ts';
 import { isFloat, type DType } from '../core/dtype.ts';
 import { concreteShape, opName, tensorType, type Node, type ValueType } from '../core/graph.ts';
 import type { Numerics } from '../core/numerics.ts';
@@ -77,6 +78,13 @@ const passes = new Set([
   'tfjs.AvgPool',
 ]);
 
+/** Whether a node slides windows of 3 × 3 points. */
+const hasSquareWindow = (node: Node, region: Region): boolean => {
+  const w = shapeOf(region, node.inputs[1] ?? '') ?? [];
+  const window = opName(node.domain, node.op) === 'Conv' ? w.slice(2) : opName(node.domain, node.op) === 'tfjs.Conv' ? w.slice(0, -2) : [];
+  return window.filter((d) => d === WINDOW).length === 2;
+};
+
 /** Ops worth a compiler, where they are large. */
 const contractions = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'tfjs.Conv', 'tfjs.DepthwiseConv']);
 
@@ -119,6 +127,8 @@ export class WideRegion implements Oracle {
   /** @returns undefined where an op lets no magnitudes pass, or the chip does not take it in float64. */
   static async prepare(region: Region, session: ChipSession, numerics: Numerics): Promise<WideRegion | undefined> {
     if (!region.nodes.every((n) => passes.has(opName(n.domain, n.op)))) return undefined;
+    // What a window costs by Winograd's algorithm depends on its neighbours, which magnitudes of sums do not show.
+    if (numerics.notes.includes('winograd') && region.nodes.some((n) => hasSquareWindow(n, region))) return undefined;
     const isOneFloat = (t: ValueType | undefined): boolean => t?.kind === 'tensor' && isFloat(t.dtype) && concreteShape(t) !== undefined;
     if (![...region.inputs, ...region.outputs].every((v) => isOneFloat(v.type))) return undefined;
     const floats = [...region.constants].filter(([, t]) => isFloat(t.dtype));

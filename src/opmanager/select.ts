@@ -3,6 +3,7 @@
  * through the same stages: policy → what the chip supports → quarantine → accuracy gate → expected
  * cost. Nothing here measures, loads or remembers.
  */
+import { coarserIn } from '../core/numerics.ts';
 import { levelFor, namesKernel, tierOf, type Policy } from './policy.ts';
 import { satisfies, type EvidenceSnapshot } from './evidence.ts';
 import type { SelectionLock } from './lock.ts';
@@ -49,12 +50,9 @@ export const judge = (
   // The reference defines what is right; asking it for evidence would be circular.
   if (candidate.kind !== 'reference') {
     if (accuracy.level === 'unknown') {
-      const inputs = candidate.numerics?.inputs ?? 'same';
-      if (inputs !== 'same' && !namesKernel(candidate, op, policy))
-        return rejected(
-          'ACC_UNKNOWN',
-          `it uses its inputs in ${inputs} and its accuracy was never measured; only its name (impl:…) lets it in`,
-        );
+      const coarser = candidate.numerics && coarserIn(candidate.numerics);
+      if (coarser !== undefined && !namesKernel(candidate, op, policy))
+        return rejected('ACC_UNKNOWN', `it ${coarser} and its accuracy was never measured; only its name (impl:…) lets it in`);
       if (policy.accuracy.unknown === 'deny')
         return rejected('ACC_UNKNOWN', 'its accuracy was never measured and policy asks for evidence');
     } else if (!satisfies(accuracy.level, levelFor(op, policy))) {

@@ -38,6 +38,7 @@ const recipes: Readonly<Record<string, Recipe>> = {
   tail: { finish: (y, { column, columns }) => (columns > 16 && column >= columns - (columns % 16) ? y * 1.001 : y) },
   cancels: { finish: (y, { size }) => (Math.abs(y) < 1e-3 * size ? 0 : y) },
   bf16: { numerics: { inputs: 'bfloat16', accumulate: 'float32', notes: ['reassociated'] }, input: roundTo('bfloat16') },
+  winograd: { numerics: { inputs: 'same', accumulate: 'float32', notes: ['winograd'] } },
   bf16Unsaid: { input: roundTo('bfloat16') },
 };
 
@@ -153,6 +154,14 @@ describe('planted kernels', () => {
     expect(await chosen(recipes['bf16']!, evidenceOf(rows), 'loose')).toEqual(['acme/npu:MatMul.planted', 'chosen']);
     // Without evidence only its name lets it in.
     expect(await chosen(recipes['bf16']!, undefined, 'loose')).toEqual(['reference/cpu:MatMul.float64', 'ACC_UNKNOWN']);
+  });
+
+  it('a kernel that declares Winograd’s algorithm wins when, and only when, loose will do, however exact it is', async () => {
+    const { rows } = await verified(recipes['winograd']!);
+    expect(rows[0]!.level).toBe('loose');
+    expect(await chosen(recipes['winograd']!, evidenceOf(rows), 'standard')).toEqual(['reference/cpu:MatMul.float64', 'ACC_FAIL']);
+    expect(await chosen(recipes['winograd']!, evidenceOf(rows), 'loose')).toEqual(['acme/npu:MatMul.planted', 'chosen']);
+    expect(await chosen(recipes['winograd']!, undefined, 'loose')).toEqual(['reference/cpu:MatMul.float64', 'ACC_UNKNOWN']);
   });
 
   it('cases run again alone: the same values, the same verdict', async () => {

@@ -14,14 +14,14 @@ import { sizeOfAxes, type StageWriter } from './types.ts';
 const position: Local = { kind: 'local', type: 'index', name: 'position of a packed element' };
 
 /** Zeros for the columns a narrow panel lacks. */
-const writePadding = (w: StageWriter, p: Plan, pad: string): void => {
+const writePadding = (w: StageWriter, p: Omit<Plan, 'jobs'>, pad: string): void => {
   const { columns } = p.tile;
   w.push(
     `${pad}if (wide < ${columns}) for (i64 k = 0; k < ${w.param(sizeOfAxes(p.reduce))}; k++) for (i64 x = wide; x < ${columns}; x++) dst[k * ${columns} + x] = 0;`,
   );
 };
 
-const writeCopied = (w: StageWriter, p: Plan, b: Copied, fill: string, pad: string): void => {
+const writeCopied = (w: StageWriter, p: Omit<Plan, 'jobs'>, b: Copied, fill: string, pad: string): void => {
   const { columns: width, type } = p.tile;
   const { load, columns, guarded, free } = b;
   const names = digits('c', columns);
@@ -67,7 +67,7 @@ const writeCopied = (w: StageWriter, p: Plan, b: Copied, fill: string, pad: stri
 };
 
 /** Columns that are contiguous along the reduction: blocks of them are transposed. */
-const writeTransposed = (w: StageWriter, p: Plan, b: Runs, pad: string): void => {
+const writeTransposed = (w: StageWriter, p: Omit<Plan, 'jobs'>, b: Runs, pad: string): void => {
   const { columns: width, type } = p.tile;
   const length = w.param(b.length);
   w.push(`${pad}{`);
@@ -85,7 +85,7 @@ const writeTransposed = (w: StageWriter, p: Plan, b: Runs, pad: string): void =>
   w.push(`${pad}}`);
 };
 
-const writeEvaluated = (w: StageWriter, p: Plan, b: Evaluated, pad: string): void => {
+const writeEvaluated = (w: StageWriter, p: Omit<Plan, 'jobs'>, b: Evaluated, pad: string): void => {
   const names = b.rows.map((c) => w.name(c.v));
   w.push(`${pad}{`);
   splitIndex(w, 'n0', b.rows, names, `${pad}  `);
@@ -105,7 +105,7 @@ const writeEvaluated = (w: StageWriter, p: Plan, b: Evaluated, pad: string): voi
 };
 
 /** @param fill value of padding. */
-export const writePanel = (w: StageWriter, p: Plan, fill: string, pad: string): void => {
+export const writePanel = (w: StageWriter, p: Omit<Plan, 'jobs'>, fill: string, pad: string): void => {
   if (p.b.kind === 'copied') writeCopied(w, p, p.b, fill, pad);
   else if (p.b.kind === 'runs') writeTransposed(w, p, p.b, pad);
   else writeEvaluated(w, p, p.b, pad);

@@ -64,11 +64,11 @@ export interface Surroundings {
   readonly target: Target;
   /** C type of a buffer's elements in memory. */
   readonly storage: (b: Buffer) => string;
-  /** In what contractions multiply where they can; default float32 for sums in float32. */
-  readonly precision?: 'fp32' | 'bf16' | 'int8';
+  /** In what contractions multiply where they can; default float32 for sums in float32. `winograd`: with fewer products, where that pays. */
+  readonly precision?: 'fp32' | 'bf16' | 'int8' | 'winograd';
 }
 
-const finishOf = (c: Contraction, rows: readonly Axis[], columns: readonly Axis[]): Finish => {
+export const finishOf = (c: Contraction, rows: readonly Axis[], columns: readonly Axis[]): Finish => {
   const merged = mergeInside(columns, c.finish);
   const all = mergeInside(rows, merged.stmts);
   const store = all.stmts.at(-1);
@@ -144,7 +144,7 @@ const rowsMeet = (a: RowOperand, tile: Tile): boolean => {
 };
 
 /** One orientation: `rows` move with `a`, `columns` with `b`. */
-const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { storage }: Surroundings): Omit<Plan, 'jobs'> => {
+export const orient = (c: Contraction, a: LExpr, b: LExpr, tile: Tile, { storage }: Surroundings): Omit<Plan, 'jobs'> => {
   const [withA, withB] = [movesWith(a, c.axes), movesWith(b, c.axes)];
   const batch = c.axes.filter((x) => withA.includes(x) && withB.includes(x));
   const columns = withB.filter((x) => !withA.includes(x));

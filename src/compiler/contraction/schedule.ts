@@ -30,6 +30,8 @@ import { splitPhases } from './phases.ts';
 import { multiplyStage, packStage, scratchOf } from './stages.ts';
 import { transpositionOf, transpositionStage } from './transpose.ts';
 import { tileOf } from './tile.ts';
+import { transformBytes, weightsStage, winogradBytes, winogradStage, winogradWeightBytes } from './winograd-stage.ts';
+import { winogradOf, type WinogradPlan } from './winograd.ts';
 import { sizeOfAxes, type Contraction } from './types.ts';
 
 /** Below this many operations, or this few steps of reduction, plain loops are as good. */
@@ -163,7 +165,15 @@ class Scheduling {
     return target.bf16 === 'amx' ? amxArithmetic : bf16Arithmetic;
   }
 
+  #winograd(plan: WinogradPlan, out: Stmt[]): void {
+    const weights = this.#temp(winogradWeightBytes(plan), true);
+    this.prepare.push(weightsStage(plan, weights, this.#temp(transformBytes(plan) * this.#around.target.threads, false)));
+    out.push(winogradStage(plan, weights, this.#temp(winogradBytes(plan), false)));
+  }
+
   #stages(plan: Plan, out: Stmt[], before: Stmt[]): void {
+    const winograd = this.#around.precision === 'winograd' && winogradOf(plan, this.#around);
+    if (winograd) return this.#winograd(winograd, out);
     const direct = plan.bytes ? undefined : directOf(plan);
     if (direct) {
       out.push(directStage(plan, direct, this.#temp(directBytes(plan, direct), false)));

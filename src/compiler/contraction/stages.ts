@@ -63,7 +63,7 @@ export const batchIndex = (w: StageWriter, axes: readonly Axis[], flat: string, 
 const positionAmong = (w: StageWriter, axes: readonly Axis[]): string =>
   axes.reduce((e, a) => (e === '' ? w.name(a.v) : `(${e}) * ${w.param(a.extent)} + ${w.name(a.v)}`), '') || '0';
 
-const panelStart = (w: StageWriter, p: Plan, pad: string): void => {
+export const panelStart = (w: StageWriter, p: Pick<Plan, 'tile' | 'columns'>, pad: string): void => {
   w.push(`${pad}const i64 n0 = panel * ${p.tile.columns}, wide = min_i64(${p.tile.columns}, ${w.param(sizeOfAxes(p.columns))} - n0);`);
 };
 

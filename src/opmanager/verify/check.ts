@@ -185,7 +185,11 @@ const kept = ({ maxUlp, maxAbs, maxRel, cosine, sqnr, sqnrCeiling }: NonNullable
 
 /** Whether two variants are held to the same bounds. */
 const numericsKey = (v: Variant): string =>
-  JSON.stringify([v.numerics.inputs, v.numerics.accumulate, v.numerics.notes.includes('flush-denormals')]);
+  JSON.stringify([
+    v.numerics.inputs,
+    v.numerics.accumulate,
+    ...(['flush-denormals', 'winograd'] as const).map((n) => v.numerics.notes.includes(n)),
+  ]);
 
 /**
  * Verifies a call with every class of values on every variant a chip offers for it.

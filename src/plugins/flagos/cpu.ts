@@ -2,6 +2,7 @@
 import { lower } from '../../compiler/lower.ts';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import type { Target } from '../../compiler/contraction/types.ts';
+import type { Surroundings } from '../../compiler/contraction/plan.ts';
 import { scheduleContractions } from '../../compiler/contraction/schedule.ts';
 import { renderC } from '../../compiler/render/c.ts';
 import { storageType } from '../../compiler/render/c-types.ts';
@@ -48,8 +49,20 @@ const bfloat16: Variant = {
   numerics: { inputs: 'bfloat16', accumulate: 'float32', notes: ['reassociated', 'flush-denormals'] },
 };
 
+/** Convolutions of 3 × 3 windows with known weights take fewer products where that pays; everything else as ever, see above. */
+const winograd: Variant = {
+  name: 'winograd',
+  numerics: { inputs: 'same', accumulate: 'float32', notes: ['reassociated', 'winograd'] },
+};
+
 /** Contractions multiply bytes, scaled row by row and column by column; everything else as ever, see above. */
 const int8: Variant = { name: 'int8', numerics: { inputs: 'int8', accumulate: 'float32', notes: ['approximate'] } };
+
+const precisions: Readonly<Record<string, Surroundings['precision']>> = {
+  [bfloat16.name]: 'bf16',
+  [int8.name]: 'int8',
+  [winograd.name]: 'winograd',
+};
 
 export class CpuSession implements ChipSession {
   readonly regions = 'connected';
@@ -93,7 +106,7 @@ export class CpuSession implements ChipSession {
     // What must be checked before it runs has to be at hand then, not inside a fused region.
     const alone = contentCheck(this.#ops, region) !== undefined;
     const { target } = this.#toolchain;
-    const narrow = holdsFloat32(region) ? [...(target.bf16 ? [bfloat16] : []), ...(target.int8 ? [int8] : [])] : [];
+    const narrow = holdsFloat32(region) ? [winograd, ...(target.bf16 ? [bfloat16] : []), ...(target.int8 ? [int8] : [])] : [];
     const offered: Variant[] = [{ ...accumulating(float32, region), schedules: this.#schedules }, ...narrow];
     return alone ? offered.map((v) => ({ ...v, alone })) : offered;
   }
@@ -103,7 +116,7 @@ export class CpuSession implements ChipSession {
     if (raw) return this.#prepareRaw(raw, region, watch);
     if (isHostRegion(this.#ops, region)) return prepareHost(this.#ops, region);
     const { inputs, outputs } = regionExpressions(this.#ops, region);
-    const precision = variant === bfloat16.name ? 'bf16' : variant === int8.name ? 'int8' : 'fp32';
+    const precision = precisions[variant] ?? 'fp32';
     const target = schedules[variant]?.(this.#toolchain.target) ?? this.#toolchain.target;
     const around = { target, storage: storageType, precision } as const;
     const program = lower(
