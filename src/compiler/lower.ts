@@ -51,7 +51,7 @@ export const lower = (
   const places = new Places();
   const tensors = new TensorLowering(writer, places, takeInventory(outputs, chip), layout?.(outputs) ?? (() => undefined));
   inputs.forEach((t, i) => places.put(t, inputBuffers[i]!));
-  outputs.forEach((t, i) => tensors.output(t, outputBuffers[i]!));
+  tensors.outputs(outputs, outputBuffers);
   const scheduled = schedule?.(writer.body);
   const body = hoistIndexArithmetic(flattenLoops(scheduled?.body ?? writer.body));
   return {

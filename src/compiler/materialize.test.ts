@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gt, mul, select } from './expr.ts';
+import { add, gt, maxOf, mul, select } from './expr.ts';
 import { mapExpressions } from './flatten.ts';
 import { mapChildren, type LExpr } from './loops.ts';
 import { lower } from './lower.ts';
@@ -31,5 +31,24 @@ describe('what is computed where it is read', () => {
     const turned = compute([6, 4], (i, j) => x.at(j!, i!));
     const squared = compute([6, 4], (i, j) => mul(turned.at(i!, j!), turned.at(i!, j!)));
     expect(takeInventory([squared]).inlined.has(turned)).toBe(true);
+  });
+});
+
+describe('lowering', () => {
+  it('takes no more stack the deeper tensors stand upon each other', () => {
+    const x = new InputTensor('x', 'float32', [4]);
+    let last: TensorExpr = x;
+    for (let i = 0; i < 5000; i++) {
+      const before = last;
+      last = compute([4], (j) =>
+        add(
+          before.at(j!),
+          maxOf(4, (k) => before.at(k!)),
+        ),
+      );
+      expect(last.dtype).toBe('float32');
+    }
+    // The largest goes into what adds it; the last sum is the output.
+    expect(lower([x], [last]).temps).toHaveLength(4999);
   });
 });

@@ -33,6 +33,19 @@ interface Load {
   readonly plain: boolean;
 }
 
+interface Operand extends Load {
+  readonly unread?: true;
+}
+
+/** A tensor under way, some of its operands done. */
+interface Frame {
+  readonly t: TensorExpr;
+  readonly operands: readonly Operand[];
+  /** Names in its expressions. */
+  readonly vars: ReadonlySet<string>;
+  next: number;
+}
+
 /** Loads in an expression, with how often each is evaluated; shared subexpressions count once. */
 const loadsOf = (e: Expr, times: number, plain: boolean, seen: Set<Expr>, out: Load[], vars: Set<string>): void => {
   if (seen.has(e)) return;
@@ -89,42 +102,68 @@ export const takeInventory = (roots: readonly TensorExpr[], chip?: ChipClass): I
     stepOf.set(node.t.name, node);
   };
 
-  const visit = (t: TensorExpr): void => {
-    if (visited.has(t)) return;
+  /** What a tensor stands upon: loads, and states of a scan, which are not read by it. */
+  const begin = (t: TensorExpr): Frame => {
     visited.add(t);
     const depends = new Set<ScanNode>();
     scans.set(t, depends);
     const state = stateOf.get(t);
     if (state) depends.add(state);
-    const need = (d: TensorExpr, times: number, plain = false): void => {
-      visit(d);
-      reads.set(d, (reads.get(d) ?? 0) + times);
-      readers.set(d, [...(readers.get(d) ?? []), { by: t, plain }]);
-      for (const s of scans.get(d)!) depends.add(s);
-    };
-    if (t instanceof ReshapeTensor) need(t.base, t.size);
-    else if (t instanceof ConcatTensor) for (const p of t.parts) need(p, p.size);
-    else if (t instanceof ScatterTensor) need(t.base, t.size);
+    const operands: Operand[] = [];
+    const vars = new Set<string>();
+    const whole = (d: TensorExpr): number => operands.push({ tensor: d, times: d.size, plain: false });
+    if (t instanceof ReshapeTensor || t instanceof ScatterTensor) operands.push({ tensor: t.base, times: t.size, plain: false });
+    else if (t instanceof ConcatTensor) t.parts.forEach(whole);
     else if (t instanceof ScanTensor) {
       const { node } = t;
       enter(node);
-      for (const x of node.initial) need(x, x.size);
+      node.initial.forEach(whole);
       for (const x of [...node.next, ...node.outs]) {
         pinned.add(x);
-        need(x, x.size);
+        whole(x);
       }
-      for (const x of node.state) visit(x);
-      depends.delete(node);
+      for (const x of node.state) operands.push({ tensor: x, times: 0, plain: false, unread: true });
     }
     for (const [e, times] of expressionsOf(t)) {
       const loads: Load[] = [];
-      const vars = new Set<string>();
       loadsOf(e, times, t instanceof ComputeTensor, new Set(), loads, vars);
-      for (const l of loads) need(l.tensor, l.times, l.plain);
+      operands.push(...loads);
       loadsIn.set(t, [...(loadsIn.get(t) ?? []), ...loads]);
-      for (const v of vars) if (stepOf.has(v)) depends.add(stepOf.get(v)!);
     }
+    return { t, operands, vars, next: 0 };
+  };
+
+  /** Notes what a tensor has of an operand that is done. */
+  const account = (t: TensorExpr, { tensor: d, times, plain, unread }: Operand): void => {
+    if (unread) return;
+    reads.set(d, (reads.get(d) ?? 0) + times);
+    readers.set(d, [...(readers.get(d) ?? []), { by: t, plain }]);
+    for (const s of scans.get(d)!) scans.get(t)!.add(s);
+  };
+
+  const end = ({ t, vars }: Frame): void => {
+    const depends = scans.get(t)!;
+    if (t instanceof ScanTensor) depends.delete(t.node);
+    for (const v of vars) if (stepOf.has(v)) depends.add(stepOf.get(v)!);
     order.push(t);
+  };
+
+  // Not by recursion: a large model's tensors stand upon each other some thousand deep.
+  const visit = (root: TensorExpr): void => {
+    if (visited.has(root)) return;
+    const open = [begin(root)];
+    for (let frame = open.at(-1); frame; frame = open.at(-1)) {
+      const operand = frame.operands[frame.next];
+      if (!operand) {
+        end(frame);
+        open.pop();
+      } else if (visited.has(operand.tensor)) {
+        account(frame.t, operand);
+        frame.next++;
+      } else {
+        open.push(begin(operand.tensor));
+      }
+    }
   };
   for (const r of roots) visit(r);
 

@@ -45,6 +45,27 @@ export class TensorLowering {
     else this.#materialize(t, buffer);
   }
 
+  /**
+   * Calculates all outputs of the program into their buffers. Tensors come one after another, operands first, as
+   * preparing each output would come upon them, so that how deep they stand upon each other takes no stack.
+   */
+  outputs(all: readonly TensorExpr[], buffers: readonly Buffer[]): void {
+    const slices = new Set(this.inventory.order.flatMap((t) => (t instanceof ConcatTensor ? t.parts : [])));
+    const seen = new Set<TensorExpr>();
+    let next = 0;
+    const writeWhatCan = (): void => {
+      for (; next < all.length && seen.has(all[next]!); next++) this.output(all[next]!, buffers[next]!);
+    };
+    for (const t of this.inventory.order) {
+      seen.add(t);
+      writeWhatCan();
+      // Parts are calculated where they will stand; what a recurrence is made of stands inside of it.
+      const made = t instanceof ConcatTensor || t instanceof ScatterTensor || (t instanceof ComputeTensor && !slices.has(t));
+      if (made && !this.inventory.inlined.has(t) && this.inventory.within(t).size === 0) this.prepareTensor(t);
+    }
+    writeWhatCan();
+  }
+
   /** Has a tensor's elements calculated into a buffer by a nest of their own. */
   compute(t: ComputeTensor, buffer: Buffer, position: (at: readonly LExpr[]) => LExpr): void {
     this.prepare(t.body);
