@@ -1,6 +1,7 @@
 /**
  * Interpolation by weighted neighbours. Neighbours and weights depend on one axis alone, so they are
- * small tables; few of them are taken in one sum, many (downscaling with a stretched filter) axis by axis.
+ * small tables, and sums are taken axis by axis: an element then has as many terms as its axes have neighbours
+ * together, not as their product, and along all axes but the last whole rows are added.
  */
 import { abs, add, and, cast, clamp, div, eq, floor, ge, le, lt, max, mul, round, select, sub, sum, type Expr } from '../compiler/expr.ts';
 import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
@@ -30,7 +31,7 @@ export const cubicFilter = (a: number): Filter => ({
   },
 });
 
-/** Neighbours of each output coordinate along an axis: [output, taps] of input indices (int32) and weights. */
+/** Neighbours of each output coordinate along an axis: [taps, output] of input indices (int32) and weights, so that neighbouring outputs read neighbouring entries. */
 export interface Taps {
   readonly axis: number;
   readonly output: number;
@@ -58,11 +59,12 @@ export const tapsOf = (
     const place = placeExpr(coordinate, o);
     return { place, index: add(add(floor(place), cast(t, 'float64')), first) };
   };
-  const raw = compute([output, count], (o, t) => {
-    const { place, index } = neighbour(o!, t!);
+  const rawWeight = (o: Expr, t: Expr): Expr => {
+    const { place, index } = neighbour(o, t);
     const weight = filter.weight(mul(abs(sub(index, place)), density));
     return excludeOutside ? select(and(ge(index, 0), lt(index, input)), weight, 0) : weight;
-  });
+  };
+  const raw = compute([output, count], (o, t) => rawWeight(o!, t!));
   const total = compute([output], (o) => {
     const e = sum(count, (t) => raw.at(o!, t!));
     return select(eq(e, 0), 1, e);
@@ -72,39 +74,30 @@ export const tapsOf = (
     axis,
     output,
     count,
-    index: compute([output, count], (o, t) => cast(clamp(neighbour(o!, t!).index, 0, input - 1), 'int32')),
-    weight: compute([output, count], (o, t) => cast(normalized ? div(raw.at(o!, t!), total.at(o!)) : raw.at(o!, t!), dtype)),
+    index: compute([count, output], (t, o) => cast(clamp(neighbour(o!, t!).index, 0, input - 1), 'int32')),
+    weight: compute([count, output], (t, o) => cast(normalized ? div(raw.at(o!, t!), total.at(o!)) : rawWeight(o!, t!), dtype)),
   };
 };
 
 /** Back to the element type; integers are rounded half to even and kept in range. */
 export const narrowed = (e: Expr, dtype: DType): Expr => (isFloat(dtype) ? cast(e, dtype) : cast(round(e), dtype, true));
 
-/** Σ of weighted neighbours along all of these axes at once. */
-const blend = (x: TensorExpr, taps: readonly Taps[], dtype: DType, finish: (e: Expr) => Expr): TensorExpr => {
-  const shape = taps.reduce<readonly number[]>((s, t) => replaceAt(s, t.axis, t.output), x.shape);
-  return compute(shape, (...o) =>
+/** Σ of weighted neighbours along one axis. */
+const blend = (x: TensorExpr, t: Taps, dtype: DType, finish: (e: Expr) => Expr): TensorExpr =>
+  compute(replaceAt(x.shape, t.axis, t.output), (...o) =>
     finish(
-      sum(
-        taps.map((t) => t.count),
-        (...k) => {
-          const weight = taps.map((t, n) => t.weight.at(o[t.axis]!, k[n]!)).reduce((a, b) => mul(a, b));
-          const at = taps.reduce<readonly Expr[]>((i, t, n) => replaceAt(i, t.axis, cast(t.index.at(o[t.axis]!, k[n]!), 'index')), o);
-          return mul(cast(x.at(...at), dtype), weight);
-        },
-      ),
+      sum(t.count, (k) => {
+        const at = replaceAt<Expr>(o, t.axis, cast(t.index.at(k, o[t.axis]!), 'index'));
+        return mul(cast(x.at(...at), dtype), t.weight.at(k, o[t.axis]!));
+      }),
     ),
   );
-};
 
-/** Most neighbours that one sum takes; beyond that axes are done one after another. */
-const TAPS_AT_ONCE = 16;
-
-/** {@link blend} along all axes, in as few sums as pay. The result is of the type of `x`. */
+/** {@link blend} along all axes: first along those that shrink, so that the others have less to do. The result is of the type of `x`. */
 export const interpolated = (x: TensorExpr, taps: readonly Taps[], dtype: DType): TensorExpr => {
-  const together = taps.reduce((n, t) => n * t.count, 1) <= TAPS_AT_ONCE;
-  const groups = together ? [taps].filter((g) => g.length > 0) : taps.map((t) => [t]);
-  return groups.reduce((y, group, n) => blend(y, group, dtype, n === groups.length - 1 ? (e) => narrowed(e, x.dtype) : (e) => e), x);
+  const growth = (t: Taps): number => t.output / x.shape[t.axis]!;
+  const order = [...taps].sort((a, b) => growth(a) - growth(b));
+  return order.reduce((y, t, n) => blend(y, t, dtype, n === order.length - 1 ? (e) => narrowed(e, x.dtype) : (e) => e), x);
 };
 
 /** Type that elements are weighted in: their own if it is a full float; integers in float64, so that a tie stays a tie. */

@@ -20,7 +20,7 @@ export const loadLanes = ({ buffer, stride, address }: LaneAccess, code: VectorC
   const bytes = elementBytes(buffer);
   if (stride !== 1) {
     if (bytes !== 4 || stride < 0) return undefined;
-    return apart(address, stride);
+    return laneByLane((l) => address(l * stride));
   }
   const { base, offset } = address(0);
   if (bytes === 4) return `(v128.load${offset} ${base})`;
@@ -35,10 +35,11 @@ export const loadLanes = ({ buffer, stride, address }: LaneAccess, code: VectorC
   return buffer.dtype === 'bool' ? op('i32x4.ne', wide, code.bits(0)) : wide;
 };
 
-const apart = (address: LaneAccess['address'], stride: number): string => {
+/** Four elements of four bytes, each from a place of its own. @param address of a lane's element. */
+export const laneByLane = (address: (lane: number) => { readonly base: string; readonly offset: string }): string => {
   const first = address(0);
   return [1, 2, 3].reduce((vector, l) => {
-    const { base, offset } = address(l * stride);
+    const { base, offset } = address(l);
     return `(v128.load32_lane${offset} ${l} ${base} ${vector})`;
   }, `(v128.load32_zero${first.offset} ${first.base})`);
 };

@@ -8,7 +8,7 @@ import type { ScalarType } from '../expr.ts';
 import { childrenOf, readsMemory, type Buffer, type LExpr, type Local } from '../loops.ts';
 import { at, k, substitute } from '../schedule/ir.ts';
 import { coefficientOf, linearOf, mentions, without } from '../schedule/linear.ts';
-import { canStoreLanes, everySecond, LANES, loadLanes, storeLanes, type LaneAccess } from './wasm-lane-memory.ts';
+import { canStoreLanes, everySecond, laneByLane, LANES, loadLanes, storeLanes, type LaneAccess } from './wasm-lane-memory.ts';
 import { binaryLanes, castLanes, fitsLane, laneType, unaryLanes, type Side } from './wasm-lanes.ts';
 import { bitLanes, floatLanes, type VectorCode } from './wasm-math.ts';
 import type { Splats } from './wasm-splats.ts';
@@ -149,8 +149,14 @@ export class WasmVector {
 
   #read({ buffer, at: position }: Extract<LExpr, { kind: 'read' }>): string | undefined {
     const access = this.#access(buffer, position);
-    if (access?.stride === 2 && elementBytes(buffer) === 4) return this.#everySecond(buffer, position);
-    return access && loadLanes(access, this.#code);
+    if (!access) return elementBytes(buffer) === 4 && !holdsCodes(buffer) ? this.#gathered(buffer, position) : undefined;
+    if (access.stride === 2 && elementBytes(buffer) === 4) return this.#everySecond(buffer, position);
+    return loadLanes(access, this.#code);
+  }
+
+  /** Elements at positions of no order, of a table for instance. */
+  #gathered(buffer: Buffer, position: LExpr): string {
+    return laneByLane((l) => this.#host.scalar.address(buffer, this.atLane(position, l)));
   }
 
   /**

@@ -21,6 +21,14 @@ interface Tally {
 /** Statements in inner loops weigh as much as those of this many iterations. */
 const INNER = 8;
 
+/**
+ * What an element weighs whose place is looked up in a table: each lane is loaded by itself either way, and only put
+ * into its lane besides.
+ */
+const GATHER = 0.5;
+
+/** Whether elements of a type lie in memory as they are in a lane. */
+const isWord = (t: ScalarType): boolean => t === 'float32' || t === 'int32' || t === 'uint32';
 const isNarrow = (t: ScalarType): boolean => t === 'index' || t === 'bool' || (dtypeInfo(t).bits <= 32 && dtypeInfo(t).kind !== 'string');
 const isFloat = (t: ScalarType): boolean => t !== 'index' && dtypeInfo(t).kind === 'float';
 
@@ -90,10 +98,10 @@ class Judge {
     this.#varying = new Set([v]);
   }
 
-  #read(at: LExpr, weight: number): void {
+  #read(at: LExpr, type: ScalarType, weight: number): void {
     const stride = coefficientOf(at, this.#v, this.#varying);
     if (stride === 1) this.tally.good += weight;
-    else if (stride !== 2) this.tally.bad += weight;
+    else if (stride !== 2) this.tally.bad += weight * (stride === undefined && isWord(type) && readsMemory(at) ? GATHER : 1);
   }
 
   #expr(e: LExpr, weight: number): void {
@@ -103,7 +111,7 @@ class Judge {
       case 'local':
         return;
       case 'read':
-        return this.#read(e.at, weight);
+        return this.#read(e.at, e.type, weight);
       case 'cast':
         if (!isNarrow(e.x.type) || !isNarrow(e.type) || e.saturate || (isFloat(e.x.type) && !isFloat(e.type) && e.type !== 'bool'))
           this.tally.bad += weight;
@@ -151,7 +159,7 @@ class Judge {
           this.#expr(s.value, weight);
           return this.#varying.has(s.local.name);
         case 'store':
-          this.#read(s.at, weight);
+          this.#read(s.at, 'bool', weight);
           if (!isNarrow(s.value.type)) this.tally.bad += weight;
           this.#expr(s.value, weight);
           return mentions(s.at, this.#varying);

@@ -1,7 +1,7 @@
 /** Random programs in WebAssembly against the float64 reference, as they are and with images laid out channels-last. */
 import { describe, expect, it } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
-import { add, sum } from '../../compiler/expr.ts';
+import { add, index, mul, sum } from '../../compiler/expr.ts';
 import { infiniteCases, shapes, wrongIn } from '../../compiler/contraction/phases.test-util.ts';
 import { compute, InputTensor } from '../../compiler/tensor-expr.ts';
 import { difference, programKinds, Random } from '../../compiler/programs.test-util.ts';
@@ -44,4 +44,24 @@ it.each(Object.entries(shapes))('an infinity meets no weight that is not there: 
     const { results } = await runWasm({ ...c, data: [...c.data] }, channelsLast);
     expect(wrongIn(c, results[0]!)).toEqual([]);
   }
+});
+
+it('elements whose places stand in a table come into lanes one by one', async () => {
+  const [rows, from, to] = [3, 7, 37];
+  const x = new InputTensor('x', 'float32', [rows, from]);
+  const table = new InputTensor('table', 'int32', [2, to]);
+  const weights = new InputTensor('weights', 'float32', [2, to]);
+  const places = Int32Array.from({ length: 2 * to }, (_, i) => (i * 5) % from);
+  const data = [
+    Float32Array.from({ length: rows * from }, (_, i) => i + 1),
+    places,
+    Float32Array.from(places, (_, i) => (i % 4) / 4),
+  ] as const;
+  const blended = compute([rows, to], (i, j) => sum(2, (k) => mul(x.at(i!, index(table.at(k, j!))), weights.at(k, j!))));
+  const { results, text } = await runWasm({ inputs: [x, table, weights], data: [...data], outputs: [blended] });
+  expect(text).toContain('v128.load32_lane');
+  const term = (i: number, j: number): number => data[0][i * from + places[j]!]! * data[2][j]!;
+  expect([...(results[0] as Float32Array)]).toEqual(
+    Array.from({ length: rows * to }, (_, n) => term(Math.floor(n / to), n % to) + term(Math.floor(n / to), (n % to) + to)),
+  );
 });
