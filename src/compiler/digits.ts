@@ -35,6 +35,40 @@ export const joinDigits = (digits: readonly Digit[]): readonly Digit[] => {
   return digits;
 };
 
+/** An axis, and the index on it. */
+interface Place {
+  readonly e: LExpr;
+  readonly extent: number;
+}
+
+const positionIn = (places: readonly Place[]): LExpr =>
+  places.reduce((position, { e, extent }) => ix.add(ix.mul(position, extent), e), ix.k(0));
+
+/** Splits axes before the longest run at their end that has a number of elements that divides `n`. */
+const cut = (places: readonly Place[], n: number): { high: readonly Place[]; low: readonly Place[]; size: number } => {
+  let [at, size] = [places.length, 1];
+  for (let next = at - 1, product = 1; next >= 0; next--) {
+    product *= places[next]!.extent;
+    if (product > n) break;
+    if (product > 0 && n % product === 0) [at, size] = [next, product];
+  }
+  return { high: places.slice(0, at), low: places.slice(at), size };
+};
+
+/**
+ * ⌊position / stride⌋, and of that the rest modulo `extent`, if one is given; whole axes that make no difference
+ * are left out, so that single indices are divided, not sums of them: a loop over such an index can be split.
+ */
+const digitOf = (places: readonly Place[], stride: number, extent: number | undefined): LExpr => {
+  const { high, size } = cut(places, stride);
+  const step = stride / size;
+  if (extent === undefined) return ix.floordiv(positionIn(high), step);
+  const { high: above, low, size: inner } = cut(high, step * extent);
+  if (inner % step !== 0) return ix.floormod(ix.floordiv(positionIn(high), step), extent);
+  const rest = ix.floormod(positionIn(above), (step * extent) / inner);
+  return ix.add(ix.mul(rest, inner / step), ix.floordiv(positionIn(low), step));
+};
+
 /** The index in shape `to` of index `at` in shape `from`; undefined if their axes do not group. */
 export const regroup = (at: readonly LExpr[], from: readonly number[], to: readonly number[]): LExpr[] | undefined => {
   const out: LExpr[] = [];
@@ -48,14 +82,12 @@ export const regroup = (at: readonly LExpr[], from: readonly number[], to: reado
       else if (b < a && j < to.length) b *= to[j++]!;
       else return undefined;
     }
-    // Position within the group, then its digits.
-    let position: LExpr = ix.k(0);
-    for (let d = i0; d < i && d < from.length; d++) position = ix.add(ix.mul(position, from[d]!), at[d]!);
+    const group: Place[] = [];
+    for (let d = i0; d < i && d < from.length; d++) group.push({ e: at[d]!, extent: from[d]! });
     let stride = b;
     for (let d = j0; d < j && d < to.length; d++) {
       stride = stride === 0 ? 0 : stride / to[d]!;
-      const q = ix.floordiv(position, stride || 1);
-      out.push(to[d] === 1 ? ix.k(0) : d === j0 ? q : ix.floormod(q, to[d] || 1));
+      out.push(to[d] === 1 ? ix.k(0) : digitOf(group, stride || 1, d === j0 ? undefined : to[d] || 1));
     }
   }
   return out;
