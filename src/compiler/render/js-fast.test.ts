@@ -1,7 +1,8 @@
 /** Random programs in scheduled JavaScript against the float64 reference. */
 import { describe, expect, it } from 'vitest';
-import { dtypeInfo, type NumericData } from '../../core/dtype.ts';
+import { dtypeInfo, type DType, type NumericData } from '../../core/dtype.ts';
 import { channelsLast } from '../contraction/layout.ts';
+import { add } from '../expr.ts';
 import { lower } from '../lower.ts';
 import { difference, programKinds, Random } from '../programs.test-util.ts';
 import { compute, InputTensor } from '../tensor-expr.ts';
@@ -39,5 +40,58 @@ describe('stages', () => {
       return renderJsFast(lower([x], [compute([n + 1, n], (i, j) => x.at(j!, i!))])).sources;
     };
     expect(text(50)).toEqual(text(170));
+  });
+});
+
+describe('runs of elements that are moved as they are', () => {
+  const move = (dtype: DType, data: NumericData, n: number): { sources: readonly string[]; result: NumericData } => {
+    const x = new InputTensor('x', dtype, [3, n + 5]);
+    const kernel = renderJsFast(lower([x], [compute([3, n], (i, j) => x.at(i!, add(j!, 2)))]));
+    const result = new (dtypeInfo(dtype).storage!)(3 * n) as NumericData;
+    kernel.run([data], [result]);
+    return { sources: kernel.sources, result };
+  };
+  const moved = (data: NumericData, n: number): (number | bigint)[] =>
+    [0, 1, 2].flatMap((i) => Array.from({ length: n }, (_, j) => data[i * (n + 5) + 2 + j]!));
+
+  it('go by stretches of memory where they are long, bits unchanged', () => {
+    const floats = Float32Array.from({ length: 3 * 45 }, (_, i) => [NaN, -0, Infinity, i][i % 4]!);
+    const halves = Uint16Array.from({ length: 3 * 45 }, (_, i) => i * 487);
+    const longs = BigInt64Array.from({ length: 3 * 45 }, (_, i) => BigInt(i) << 33n);
+    for (const [dtype, data] of [
+      ['float32', floats],
+      ['float16', halves],
+      ['int64', longs],
+    ] as const) {
+      const { sources, result } = move(dtype, data, 40);
+      expect(sources.join(), dtype).toContain('.set(');
+      expect([...result], dtype).toEqual(moved(data, 40));
+    }
+  });
+
+  it('go one by one where they are short, and where truths may be more than 1', () => {
+    const short = move(
+      'float32',
+      Float32Array.from({ length: 3 * 15 }, (_, i) => i),
+      10,
+    );
+    expect(short.sources.join()).not.toContain('.set(');
+    expect([...short.result]).toEqual(
+      moved(
+        Float32Array.from({ length: 3 * 15 }, (_, i) => i),
+        10,
+      ),
+    );
+    const truths = move(
+      'bool',
+      Uint8Array.from({ length: 3 * 45 }, (_, i) => i % 3),
+      40,
+    );
+    expect([...truths.result]).toEqual(
+      moved(
+        Uint8Array.from({ length: 3 * 45 }, (_, i) => Math.min(i % 3, 1)),
+        40,
+      ),
+    );
   });
 });

@@ -7,6 +7,7 @@ import { dtypeInfo, type DType } from '../../core/dtype.ts';
 import type { Buffer, LExpr, Local } from '../loops.ts';
 import type { UnaryOp } from '../expr.ts';
 import type { Sched } from '../schedule/ir.ts';
+import { copyOf } from './js-copy.ts';
 import { codeType, JsExpressions, kindOf, wrap } from './js-expressions.ts';
 
 /** Integers up to this are written into the text: extents of windows and tiles, which shape the code. */
@@ -108,6 +109,12 @@ export class StageWriter extends JsExpressions {
     const push = (line: string): void => void this.#lines.push(pad + line);
     switch (s.kind) {
       case 'for': {
+        const copy = copyOf(s);
+        if (copy) {
+          const part = `${this.buffer(copy.source)}.subarray(${this.expr(copy.from)},${this.expr(copy.to)})`;
+          push(`${this.buffer(copy.target)}.set(${part},${this.expr(copy.at)});`);
+          break;
+        }
         const [from, to, v] = [this.expr(s.from), this.expr(s.to), this.local(s.v)];
         push(`for(let ${v}=${from};${v}<${to};${v}++){`);
         this.#block(s.body, `${pad} `);
