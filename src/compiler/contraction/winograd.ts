@@ -131,7 +131,9 @@ const cutTiles = (x: Windowed, m: WinogradSize, tile: Tile, target: Target): Win
   const operations = 2 * tiles * n * n * x.channels * sizeOfAxes(x.plan.columns);
   const workers = operations < 2 * WORTH_A_THREAD ? 1 : target.threads;
   const wanted = workers === 1 ? 1 : workers * JOBS_PER_WORKER;
-  const tileParts = Math.max(Math.ceil(tiles / most), Math.min(wanted, Math.floor(tiles / (2 * tile.rows))), 1);
+  const parts = Math.max(Math.ceil(tiles / most), Math.min(wanted, Math.floor(tiles / (2 * tile.rows))), 1);
+  // Few jobs that are no multiple of the workers leave some of them idle for one.
+  const tileParts = parts < workers ? parts : Math.ceil(parts / workers) * workers;
   const panelParts = tileParts >= workers * PARTS_PER_WORKER ? 1 : Math.min(panels, Math.ceil((workers * PARTS_PER_WORKER) / tileParts));
   const block = Math.ceil(tiles / tileParts);
   const finish = finishOf(x.contraction, [], x.plan.columns);
@@ -143,9 +145,11 @@ const cutTiles = (x: Windowed, m: WinogradSize, tile: Tile, target: Target): Win
 const PATCH_CYCLES: Readonly<Record<WinogradSize, number>> = { 2: 40, 4: 130 };
 const RESULT_CYCLES: Readonly<Record<WinogradSize, number>> = { 2: 50, 4: 170 };
 const PER_PATCH = 80;
-const PER_PRODUCT = 60;
-/** Bytes of weights memory gives all cores together in a cycle. */
-const MEMORY_BYTES = 5;
+const PER_PRODUCT = 100;
+/** Products by their count, over what the microkernels take where everything is in the nearest cache. */
+const FROM_CACHE = 1.15;
+/** Bytes of weights memory gives all cores together in a cycle: between runs of a model they leave the caches. */
+const MEMORY_BYTES = 16;
 
 const weightCycles = (points: number, x: Windowed, target: Target): number =>
   (points * x.channels * sizeOfAxes(x.plan.columns) * x.plan.tile.bytes * target.threads) / MEMORY_BYTES;
@@ -157,7 +161,7 @@ const winogradCycles = (p: WinogradPlan, target: Target): number => {
   const rowTiles = p.tileParts * Math.ceil(p.block / tile.rows);
   const perTile = tiles / rowTiles;
   const rate = Math.min(2, (perTile * tile.vectors * 2) / (perTile + tile.vectors));
-  const multiply = (n * n * tiles * columns * p.channels) / rate + n * n * rowTiles * panelsOf(p.plan) * PER_PRODUCT;
+  const multiply = (FROM_CACHE * n * n * tiles * columns * p.channels) / rate + n * n * rowTiles * panelsOf(p.plan) * PER_PRODUCT;
   const patches = p.panelParts * tiles * (Math.ceil(p.channels / tile.lanes) * PATCH_CYCLES[p.m] + PER_PATCH);
   const results = tiles * columns * RESULT_CYCLES[p.m];
   return multiply + patches + results + weightCycles(n * n, p, target);
