@@ -43,7 +43,7 @@ export interface ConvShape {
 /** Odd extents, uneven padding, several images, tiles of both sizes. */
 export const convShapes: readonly ConvShape[] = [
   { x: [1, 16, 23, 23], maps: 20, attrs: { pads: [1, 1, 1, 1] } },
-  { x: [2, 19, 17, 14], maps: 33, attrs: { pads: [0, 2, 1, 0] } },
+  { x: [5, 50, 7, 6], maps: 33, attrs: { pads: [0, 2, 1, 0] } },
   { x: [1, 33, 12, 31], maps: 17, attrs: { auto_pad: 'SAME_LOWER' } },
   { x: [3, 64, 14, 14], maps: 64, attrs: {} },
   { x: [1, 40, 40, 9], maps: 48, attrs: { pads: [2, 2, 2, 2] } },

@@ -25,7 +25,7 @@ const windows: readonly Window[] = [
   { label: 'line', x: [2, 3, 37], out: 5, kernel: [5], attrs: { pads: [2, 2] } },
   { label: 'cube', x: [1, 2, 5, 4, 3], out: 3, kernel: [2, 2, 2] },
   { label: 'large', x: [1, 16, 23, 23], out: 20, kernel: [3, 3], attrs: { pads: [1, 1, 1, 1] } },
-  { label: 'images', x: [2, 19, 17, 14], out: 33, kernel: [3, 3], attrs: { pads: [0, 2, 1, 0] } },
+  { label: 'images', x: [5, 50, 7, 6], out: 33, kernel: [3, 3], attrs: { pads: [0, 2, 1, 0] } },
   { label: 'nobody', x: [0, 2, 6, 6], out: 3, kernel: [3, 3] },
 ];
 
