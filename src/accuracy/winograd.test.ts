@@ -113,6 +113,7 @@ describe('the bound of Winograd convolution', () => {
     same([2, 8, 3, 3], { dilations: [2, 2] });
     same([2, 8, 3, 2], {});
     same([2, 8, 5, 5], {});
+    same([2, 4, 3, 3], { group: 2 });
   });
 
   it.each(inputClasses)('is kept by F(2, 3) and F(4, 3): %s', (kind) => {

@@ -19,7 +19,6 @@ import {
   and,
   floordiv,
   floormod,
-  freshVar,
   ge,
   lt,
   max,
@@ -30,11 +29,11 @@ import {
   type Expr,
   type LoadExpr,
   type ReduceExpr,
-  type VarExpr,
 } from '../compiler/expr.ts';
 import { compute, concat, fill, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { WINDOW, winogradMatrices, type WinogradMatrices } from '../compiler/winograd.ts';
-import { roundingOf, wide, zero, type Analyzer, type Scope } from './analyzer.ts';
+import { wide, zero, type Analyzer, type Scope } from './analyzer.ts';
+import { axesOf, windowedOf, type Sliding, type Windowed } from './windowed-sum.ts';
 
 /**
  * Roundings of one result besides those of the sum over channels: on each axis at most three of a patch (a product, two
@@ -52,62 +51,6 @@ const absoluteOf = (matrix: readonly (readonly number[])[]): TensorExpr =>
     ),
     0,
   );
-
-/** An index p + k − begin of an axis windows slide along. */
-interface Sliding {
-  /** Axis of the image. */
-  readonly d: number;
-  readonly k: VarExpr;
-  readonly p: VarExpr;
-  readonly begin: number;
-}
-
-interface Windowed {
-  readonly image: LoadExpr;
-  readonly weights: LoadExpr;
-  readonly sliding: readonly [Sliding, Sliding];
-}
-
-/** An index as a constant and variables that count once each; undefined for anything else. */
-const countsOnce = (e: Expr): { constant: number; vars: readonly VarExpr[] } | undefined => {
-  if (e.kind === 'const') return { constant: Number(e.value), vars: [] };
-  if (e.kind === 'var') return { constant: 0, vars: [e] };
-  if (e.kind !== 'binary' || (e.op !== 'add' && e.op !== 'sub')) return undefined;
-  const [a, b] = [countsOnce(e.a), countsOnce(e.b)];
-  if (!a || !b || (e.op === 'sub' && b.vars.length > 0)) return undefined;
-  return { constant: a.constant + (e.op === 'sub' ? -b.constant : b.constant), vars: [...a.vars, ...b.vars] };
-};
-
-/** The load of a factor, behind a guard that gives zero in the padding. */
-const loadOf = (e: Expr): LoadExpr | undefined => {
-  if (e.kind === 'load') return e;
-  if (e.kind === 'cast') return loadOf(e.x);
-  return e.kind === 'select' && e.b.kind === 'const' && Number(e.b.value) === 0 ? loadOf(e.a) : undefined;
-};
-
-/** A sum as one over 3 × 3 windows with stride 1; undefined if it is another. */
-const windowedOf = (e: ReduceExpr): Windowed | undefined => {
-  const product = e.body.kind === 'select' ? e.body.a : e.body;
-  if (product.kind !== 'binary' || product.op !== 'mul') return undefined;
-  const own = new Set(e.axes.map((a) => a.v));
-  const windows = e.axes.filter((a) => a.extent === WINDOW).map((a) => a.v);
-  for (const [x, w] of [
-    [product.a, product.b],
-    [product.b, product.a],
-  ] as const) {
-    const [image, filter] = [loadOf(x), loadOf(w)];
-    if (!image || !filter) continue;
-    const sliding = image.index.flatMap((index, d): Sliding[] => {
-      const form = countsOnce(index);
-      if (form?.vars.length !== 2) return [];
-      const k = form.vars.find((v) => windows.includes(v));
-      const p = form.vars.find((v) => !own.has(v));
-      return k && p && filter.index.some((i) => i === k) ? [{ d, k, p, begin: -form.constant }] : [];
-    });
-    if (sliding.length === 2) return { image, weights: filter, sliding: [sliding[0]!, sliding[1]!] };
-  }
-  return undefined;
-};
 
 /** Tensors of one image and one set of weights, made once for all expressions that read them. */
 const made = new WeakMap<Analyzer, Map<string, TensorExpr>>();
@@ -183,40 +126,71 @@ const weightSizes = (
 const grown = (matrix: readonly (readonly number[])[]): number =>
   Math.max(...matrix.map((row) => row.reduce((s, x) => s + Math.abs(x), 0))) ** 2;
 
+/** Errors of the products of every tile, each summed over channels: axes of the image without channels, of the weights without channels and windows, and two of products. */
+const productErrors = (a: Analyzer, matrices: WinogradMatrices, { image, weights: filter, sliding, channels }: Windowed): TensorExpr => {
+  const [y, x] = sliding;
+  const { m, n, patch, weights } = matrices;
+  const [imageAxes, weightAxes] = axesOf({ image, weights: filter, sliding, channels });
+  return once(a, `products ${m} ${idOf(image.tensor)} ${idOf(filter.tensor)} ${imageAxes} ${weightAxes} ${y.begin} ${x.begin}`, () => {
+    const v = patchSizes(a, matrices, image, sliding);
+    const u = weightSizes(a, matrices, filter, sliding);
+    const { growth, roundoff, tiny } = a.arithmetic;
+    const [largestPatch, largestWeight] = [grown(patch), grown(weights)];
+    const terms = channels.reduce((c, axis) => c * axis.extent, 1);
+    const gamma = growth(terms + TRANSFORMS) * roundoff;
+    const shape = [...imageAxes.map((d) => v.shape[d]!), ...weightAxes.map((d) => u.shape[d]!), n, n];
+    return compute(shape, (...at) => {
+      const [q, r] = at.slice(-2);
+      const [rows, columns] = [filter.index.indexOf(y.k), filter.index.indexOf(x.k)];
+      return sum(
+        channels.map((c) => c.extent),
+        (...c) => {
+          const of = (axes: readonly number[], from: number, d: number): Expr => at[from + axes.indexOf(d)]!;
+          const d = v.at(...image.index.map((_, axis) => c[channels.findIndex((x) => x.image === axis)] ?? of(imageAxes, 0, axis)), q!, r!);
+          const g = u.at(
+            ...filter.index.map((_, axis) =>
+              axis === rows
+                ? q!
+                : axis === columns
+                  ? r!
+                  : (c[channels.findIndex((x) => x.weights === axis)] ?? of(weightAxes, imageAxes.length, axis)),
+            ),
+          );
+          const rounding = mul(mul(d, g), gamma);
+          // Near zero a patch, a weight and their product may each lose a smallest value.
+          return tiny > 0 ? add(rounding, mul(tiny, add(add(mul(d, largestWeight), mul(g, largestPatch)), 1))) : rounding;
+        },
+      );
+    });
+  });
+};
+
 /** Error by tiles of one size. */
-const errorOfSize = (a: Analyzer, e: ReduceExpr, scope: Scope, found: Windowed, matrices: WinogradMatrices): Expr => {
+const errorOfSize = (a: Analyzer, scope: Scope, found: Windowed, matrices: WinogradMatrices): Expr => {
   const { image, weights: filter, sliding } = found;
   const [y, x] = sliding;
-  const { m, n, patch, weights, results } = matrices;
-  const v = patchSizes(a, matrices, image, sliding);
-  const u = weightSizes(a, matrices, filter, sliding);
+  const { m, n, results } = matrices;
+  const products = productErrors(a, matrices, found);
+  const [imageAxes, weightAxes] = axesOf(found);
   const size = once(a, `results ${m}`, () => absoluteOf(results));
-  const axes = e.axes.filter((axis) => axis.v !== y.k && axis.v !== x.k);
-  const channels = axes.reduce((c, axis) => c * axis.extent, 1);
-  const [q, r] = [freshVar('q'), freshVar('r')];
-  const { growth, roundoff, tiny } = a.arithmetic;
-  const [largestPatch, largestWeight] = [grown(patch), grown(weights)];
-  const over = { ...e, axes: [...axes, { v: q, extent: n }, { v: r, extent: n }] };
-  return a.reduction(over, scope, 'sum', 'float64', (inner) => {
-    const of = (index: Expr): Expr => a.valueOf(index, inner);
-    const place = (s: Sliding): { tile: Expr; result: Expr } => ({ tile: floordiv(of(s.p), m), result: floormod(of(s.p), m) });
-    const [down, along] = [place(y), place(x)];
-    // Behind the last tile that sees the image there is padding alone.
-    const sees = and(lt(down.tile, v.shape[y.d]!), lt(along.tile, v.shape[x.d]!));
-    const at = image.index.map((index, d) => (d === y.d ? down.tile : d === x.d ? along.tile : of(index)));
-    const d = select(sees, v.at(...at, of(q), of(r)), zero);
-    const g = u.at(...filter.index.map((index) => (index === y.k ? of(q) : index === x.k ? of(r) : of(index))));
-    const factor = mul(size.at(down.result, of(q)), size.at(along.result, of(r)));
-    const rounding = roundingOf(mul(d, g), growth(channels + TRANSFORMS) * roundoff);
-    // Near zero a patch, a weight and their product may each lose a smallest value.
-    const vanishing = mul(tiny, add(add(mul(d, largestWeight), mul(g, largestPatch)), 1));
-    return mul(factor, tiny > 0 ? add(rounding, vanishing) : rounding);
-  });
+  const of = (index: Expr): Expr => a.valueOf(index, scope);
+  const [down, along] = [y, x].map((s) => ({ tile: floordiv(of(s.p), m), result: floormod(of(s.p), m) }));
+  // Behind the last tile that sees the image there is padding alone.
+  const sees = and(lt(down!.tile, products.shape[imageAxes.indexOf(y.d)]!), lt(along!.tile, products.shape[imageAxes.indexOf(x.d)]!));
+  const at = [
+    ...imageAxes.map((d) => (d === y.d ? down!.tile : d === x.d ? along!.tile : of(image.index[d]!))),
+    ...weightAxes.map((d) => of(filter.index[d]!)),
+  ];
+  return select(
+    sees,
+    sum([n, n], (q, r) => mul(mul(size.at(down!.result, q!), size.at(along!.result, r!)), products.at(...at, q!, r!))),
+    zero,
+  );
 };
 
 /** Error of a sum over 3 × 3 windows beyond that of its terms, where it may be calculated by Winograd's algorithm; undefined where it may not. */
 export const winogradError = (a: Analyzer, e: ReduceExpr, scope: Scope): Expr | undefined => {
   if (!a.arithmetic.winograd || a.arithmetic.roundoff === 0) return undefined;
   const found = windowedOf(e);
-  return found && max(errorOfSize(a, e, scope, found, winogradMatrices[2]), errorOfSize(a, e, scope, found, winogradMatrices[4]));
+  return found && max(errorOfSize(a, scope, found, winogradMatrices[2]), errorOfSize(a, scope, found, winogradMatrices[4]));
 };
