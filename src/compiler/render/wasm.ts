@@ -26,12 +26,18 @@ const target = (threads: ThreadTarget | undefined): Target => ({
 
 /** Threads there are, and when to use them. */
 export interface WasmThreads extends ThreadTarget {
+  /** Operations shared out in a run from which waking threads pays. */
+  readonly least: number;
   /** Operations shared out, for each byte that is copied in or out, from which a shared memory pays: it is copied at a fraction of the speed. */
   readonly perByte: number;
 }
 
-/** As measured: a stage of 120 000 operations takes some 10 µs, what waking a thread does; sums of two tensors gain nothing, a softmax half. */
-export const wasmThreads = (count: number): WasmThreads => ({ count, grain: 30_000, perByte: 1.2 });
+/**
+ * As measured: 40 operations are about a nanosecond, so threads take 2.5 µs at a time and a stage is divided from 10 µs on; a run of
+ * 50 µs, since threads that are asleep come 5 to 20 µs late.
+ * Copying takes 1.6 operations' time longer for each byte: depthwise convolutions and pooling by themselves gain nothing, a softmax does.
+ */
+export const wasmThreads = (count: number): WasmThreads => ({ count, grain: 100_000, least: 2_000_000, perByte: 6 });
 
 /** What a stage's table holds: addresses of buffers, then numbers. */
 export interface StageTable {
@@ -176,7 +182,8 @@ export const renderWasm = (program: Program, constants: ReadonlySet<Buffer> = ne
   const once = writer.entries(scheduled.once, []);
   const early = writer.tables.length;
   const run = writer.entries(scheduled.entries, []);
-  if (threads && writer.sharedWork < threads.perByte * copiedBytes(program, constants)) return renderWasm(program, constants);
+  if (threads && writer.sharedWork < Math.max(threads.least, threads.perByte * copiedBytes(program, constants)))
+    return renderWasm(program, constants);
   const usedBy = (tables: readonly StageTable[]): Set<Buffer> => new Set(tables.flatMap((t) => t.buffers));
   const [inOnce, inRun] = [usedBy(writer.tables.slice(0, early)), usedBy(writer.tables.slice(early))];
   return {

@@ -18,8 +18,10 @@ import { alongOne } from './positions.ts';
 const BLOCK_ELEMENTS = 65_536;
 /** Pieces for each thread from which it does not matter that they cannot be cut further. */
 const PIECES = 4;
-/** Operations packing an element comes to, where a multiplication with its addition is one. */
-const PACKING = 4;
+/** Blocks for each thread: with fewer, those left at the end are waited for. */
+const BLOCKS = 16;
+/** Operations packing an element comes to. */
+const PACKING = 8;
 
 /** Statements of one stage, and the operations in them. */
 export interface TiledStage {
@@ -175,7 +177,7 @@ class Tiling {
   /** Operations of the whole contraction. */
   get #work(): number {
     const { batch, rows, columns } = this.#c;
-    return this.#steps * extentOf(batch) * extentOf(rows) * extentOf(columns);
+    return 2 * this.#steps * extentOf(batch) * extentOf(rows) * extentOf(columns);
   }
 
   #threads(): number {
@@ -189,7 +191,7 @@ class Tiling {
     // Too few panels to share out: they are packed before, and threads share out the others.
     const apart = threads > 1 && part.panels < PIECES * threads;
     const cached = Math.max(1, Math.floor(BLOCK_ELEMENTS / perPanel(part)));
-    const blockPanels = apart ? part.panels : Math.min(cached, Math.ceil(part.panels / (threads === 1 ? 1 : PIECES * threads)));
+    const blockPanels = apart ? part.panels : Math.min(cached, Math.ceil(part.panels / (threads === 1 ? 1 : BLOCKS * threads)));
     const blocks = Math.ceil(part.panels / blockPanels);
     const partBuffer = this.#temp(this.#c.type, blockPanels * perPanel(part), 'pp');
     const block = fresh('index', 'k');

@@ -1,8 +1,8 @@
 /** How much statements have to do, counted in operations: what decides whether threads pay. */
 import { childrenOf, type LExpr, type Stmt } from '../loops.ts';
 
-/** Operations an elementary function comes to. */
-const FUNCTION = 16;
+/** Operations an elementary function comes to, as long as one lane of a vector takes. */
+const FUNCTION = 48;
 const functions: ReadonlySet<string> = new Set([
   'exp',
   'log',
@@ -22,7 +22,9 @@ const functions: ReadonlySet<string> = new Set([
 const ofExpression = (e: LExpr): number => {
   if (e.type === 'index' || e.kind === 'const' || e.kind === 'local') return 0;
   if (e.kind === 'read') return 1;
-  const own = (e.kind === 'unary' || e.kind === 'binary') && functions.has(e.op) ? FUNCTION : 1;
+  // Guards are what loops are bounded by in the end.
+  const isGuard = e.type === 'bool' || e.kind === 'select';
+  const own = (e.kind === 'unary' || e.kind === 'binary') && functions.has(e.op) ? FUNCTION : isGuard ? 0 : 1;
   return childrenOf(e).reduce((n, c) => n + ofExpression(c), own);
 };
 

@@ -46,6 +46,8 @@ export interface SharedModule {
   readonly threads: number;
 }
 
+/** Pieces of a thread's share: what is left at the end, when others have nothing more to take, is small. */
+const PIECES = 16;
 /** Tries before the caller sleeps until the last thread is through: those are at their last pieces. */
 const CALLER_SPINS = 20_000;
 /** Seconds without an answer after which a thread is given up. */
@@ -68,6 +70,7 @@ export class ThreadPool {
   readonly #host: ThreadHost;
   #words = newWords();
   readonly #mayWait: boolean;
+  readonly #patience: number;
   readonly #threads: HostThread[] = [];
   /** What threads that start later must be told. */
   readonly #modules = new Map<number, object>();
@@ -77,8 +80,10 @@ export class ThreadPool {
   /** Whether a thread ended by itself. */
   #lost = false;
 
-  constructor(host: ThreadHost) {
+  /** @param patience seconds. */
+  constructor(host: ThreadHost, patience = PATIENCE) {
     this.#host = host;
+    this.#patience = patience;
     this.#mayWait = mayWait(this.#words);
   }
 
@@ -159,7 +164,8 @@ export class ThreadPool {
       return;
     }
     const words = this.#words;
-    const step = Math.max(grain, Math.ceil(count / (threads * 4)));
+    const step = Math.max(grain, Math.ceil(count / (threads * PIECES)));
+    words[at.fault] = 0;
     words[at.kernel] = id;
     words[at.stage] = stage;
     words[at.table] = table;
@@ -194,7 +200,7 @@ export class ThreadPool {
   #await(): void {
     for (let spins = 0; spins < CALLER_SPINS; spins++) if (Atomics.load(this.#words, at.state) === 0) return;
     // Counted in waits, not by the clock: a process that was stopped for a while has lost nobody.
-    for (let waits = 0; waits < PATIENCE * 10;) {
+    for (let waits = 0; waits < this.#patience * 10;) {
       const working = Atomics.load(this.#words, at.state);
       if (working === 0) return;
       if (this.#mayWait) waits += Atomics.wait(this.#words, at.state, working, 100) === 'timed-out' ? 1 : 0;
@@ -204,8 +210,8 @@ export class ThreadPool {
         waits++;
       }
     }
-    this.#lose(`no answer for ${PATIENCE} seconds`);
-    throw new FlagosError('FLAGOS_E_KERNEL', `a thread of flagos/wasm has not answered for ${PATIENCE} seconds`, {
+    this.#lose(`no answer for ${this.#patience} seconds`);
+    throw new FlagosError('FLAGOS_E_KERNEL', `a thread of flagos/wasm has not answered for ${this.#patience} seconds`, {
       hint: 'with threads: 1 kernels run on the thread of their caller',
     });
   }

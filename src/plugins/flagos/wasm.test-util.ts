@@ -14,7 +14,7 @@ import { WasmMemory } from './wasm-memory.ts';
 import { wasmImports } from './wasm-runtime.ts';
 
 /** Two threads for whatever can be divided, however small: random programs are. */
-export const eagerThreads: WasmThreads = { count: 2, grain: 1, perByte: 0 };
+export const eagerThreads: WasmThreads = { count: 2, grain: 1, least: 1, perByte: 0 };
 
 /** Runs a program; `layout` as a session would choose it, on threads of a pool if there is one. */
 export const runWasm = async (
