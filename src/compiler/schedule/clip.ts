@@ -158,3 +158,13 @@ export const splitInterior = (s: For, ranges: Ranges): Sched[] => {
   const part = (from: number, to: number): Sched[] => (from < to ? instantiate([{ ...s, from: k(from), to: k(to) }], new Map()) : []);
   return [...part(0, lo), ...part(lo, hi), ...part(hi, extent)];
 };
+
+/** Loops without those that run once: what a border of one row or column reads is then known where it is written. */
+export const withoutSingles = (stmts: readonly Sched[]): Sched[] =>
+  stmts.flatMap((s): Sched[] => {
+    if (s.kind === 'if') return [{ ...s, then: withoutSingles(s.then), otherwise: withoutSingles(s.otherwise) }];
+    if (s.kind !== 'for') return [s];
+    const [from, to] = [constantOf(s.from), constantOf(s.to)];
+    const body = withoutSingles(s.body);
+    return from !== undefined && to === from + 1 ? instantiate(body, new Map([[s.v.name, k(from)]])) : [{ ...s, body }];
+  });

@@ -8,7 +8,7 @@ import type { ScalarType } from '../expr.ts';
 import { readsMemory, type LExpr } from '../loops.ts';
 import type { For, Sched } from './ir.ts';
 import { coefficientOf, mentions } from './linear.ts';
-import { rangeOf } from './ranges.ts';
+import { rangeOf, type Range, type Ranges } from './ranges.ts';
 
 /** What a loop's body comes to, lane by lane. */
 interface Tally {
@@ -175,11 +175,11 @@ class Judge {
 }
 
 /** Iterations at most: bounds that are expressions (a window clipped at a border) are taken at their widest. */
-const extentOf = (s: For): number => rangeOf(s.to, new Map())[1] - rangeOf(s.from, new Map())[0];
+const extentOf = (s: For, around: Ranges): number => rangeOf(s.to, around)[1] - rangeOf(s.from, around)[0];
 
 /** Whether a parallel loop should run in lanes. */
-const isWorth = (s: For, lanes: number): boolean => {
-  if (extentOf(s) < lanes) return false;
+const isWorth = (s: For, lanes: number, around: Ranges): boolean => {
+  if (extentOf(s, around) < lanes) return false;
   const judge = new Judge(s.v.name);
   return judge.canRun(s.body, 1) && judge.tally.good > 2 * judge.tally.bad;
 };
@@ -196,8 +196,8 @@ const isReduction = (s: For): boolean => {
   );
 };
 
-const canReduce = (s: For, lanes: number): boolean => {
-  if (!isReduction(s) || extentOf(s) < 2 * lanes) return false;
+const canReduce = (s: For, lanes: number, around: Ranges): boolean => {
+  if (!isReduction(s) || extentOf(s, around) < 2 * lanes) return false;
   const judge = new Judge(s.v.name);
   const last = s.body.at(-1)!;
   const term: Sched =
@@ -207,12 +207,13 @@ const canReduce = (s: For, lanes: number): boolean => {
   return judge.canRun([...s.body.slice(0, -1), term], 1) && judge.tally.good > 2 * judge.tally.bad;
 };
 
-/** Marks the loops of statements that run in lanes, and no others. */
-export const markLanes = (stmts: readonly Sched[], lanes: number): Sched[] =>
+/** Marks the loops of statements that run in lanes, and no others. @param around ranges of the counters around them. */
+export const markLanes = (stmts: readonly Sched[], lanes: number, around: Ranges = new Map()): Sched[] =>
   stmts.map((s): Sched => {
-    if (s.kind === 'if') return { ...s, then: markLanes(s.then, lanes), otherwise: markLanes(s.otherwise, lanes) };
+    if (s.kind === 'if') return { ...s, then: markLanes(s.then, lanes, around), otherwise: markLanes(s.otherwise, lanes, around) };
     if (s.kind !== 'for') return s;
     const isInnermost = s.parallel && !s.body.some((x) => x.kind === 'for' && x.parallel);
-    if (isInnermost ? isWorth(s, lanes) : !s.parallel && canReduce(s, lanes)) return { ...s, lanes: true };
-    return { ...s, lanes: false, body: markLanes(s.body, lanes) };
+    if (isInnermost ? isWorth(s, lanes, around) : !s.parallel && canReduce(s, lanes, around)) return { ...s, lanes: true };
+    const range: Range = [rangeOf(s.from, around)[0], rangeOf(s.to, around)[1] - 1];
+    return { ...s, lanes: false, body: markLanes(s.body, lanes, new Map([...around, [s.v.name, range]])) };
   });

@@ -8,7 +8,7 @@ import { substitute } from '../contraction/purify.ts';
 import { mapExpressions } from '../flatten.ts';
 import { isIndexArithmetic } from '../hoist.ts';
 import type { Buffer, LExpr, Local, Program, Stmt } from '../loops.ts';
-import { clipReductions, splitInterior } from './clip.ts';
+import { clipReductions, splitInterior, withoutSingles } from './clip.ts';
 import { fuseRows } from '../rows.ts';
 import { splitPhases } from '../contraction/phases.ts';
 import { contractionOf } from './contraction.ts';
@@ -129,12 +129,7 @@ class Scheduling {
     const contraction = body.length === 1 ? contractionOf(body[0]!, this.#target, isConstant) : undefined;
     if (!contraction) {
       const rows = interchangeColumns(toSched(body), this.#target, this.temps);
-      const clipped = unrollShort(
-        clipReductions(
-          rows.flatMap((s) => splitInnermost(s, this.#target.lanes)),
-          new Map(),
-        ),
-      );
+      const clipped = unrollShort(clipReductions(withoutSingles(rows.flatMap((s) => splitInnermost(s, this.#target.lanes))), new Map()));
       const whole = this.#target.lanes > 1 ? clipped : splitReductions(jamReductions(clipped, this.#target.jam));
       return [this.#stage(whole, operationsOf(body))];
     }

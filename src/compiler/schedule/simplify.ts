@@ -7,7 +7,7 @@ import type { LExpr } from '../loops.ts';
 import { mapChildren } from '../loops.ts';
 import { conjunction, conjuncts } from './guards.ts';
 import { at, k, mapExpressions, type Sched } from './ir.ts';
-import { linearOf } from './linear.ts';
+import { linearOf, mentions } from './linear.ts';
 import { decide, rangeOf, type Range, type Ranges } from './ranges.ts';
 
 /** How far inside the innermost counter of an expression is: `ranges` is filled from the outside in. */
@@ -104,4 +104,31 @@ const inside = (stmts: readonly Sched[], outer: Known): Sched[] => {
   });
 };
 
-export const simplify = (stmts: readonly Sched[]): Sched[] => inside(stmts, { ranges: new Map(), depths: new Map() });
+/**
+ * A largest or smallest value starts from the first of its candidates, where that stands behind its
+ * declaration: against the infinity that loses to everything, any candidate is the result, NaN too.
+ */
+const startedLate = (stmts: readonly Sched[]): Sched[] => {
+  const out: Sched[] = [];
+  for (const s of stmts) {
+    if (s.kind === 'for') out.push({ ...s, body: startedLate(s.body) });
+    else if (s.kind === 'if') out.push({ ...s, then: startedLate(s.then), otherwise: startedLate(s.otherwise) });
+    else {
+      const declared = s.kind === 'set' ? out.at(-1) : undefined;
+      const term =
+        s.kind === 'set' && declared?.kind === 'var' && declared.local.name === s.local.name ? firstTerm(s.value, declared) : undefined;
+      if (term) out.splice(-1, 1, { ...(declared as Extract<Sched, { kind: 'var' }>), value: term });
+      else out.push(s);
+    }
+  }
+  return out;
+};
+
+/** What a variable becomes by its first step, if what it was declared with has no part in that. */
+const firstTerm = (e: LExpr, { local, value }: Extract<Sched, { kind: 'var' }>): LExpr | undefined => {
+  if (e.kind !== 'binary' || e.a.kind !== 'local' || e.a.name !== local.name || value?.kind !== 'const') return undefined;
+  const loses = e.op === 'max' ? value.value === -Infinity : e.op === 'min' && value.value === Infinity;
+  return loses && !mentions(e.b, new Set([local.name])) ? e.b : undefined;
+};
+
+export const simplify = (stmts: readonly Sched[]): Sched[] => startedLate(inside(stmts, { ranges: new Map(), depths: new Map() }));

@@ -1,7 +1,7 @@
 /** Random programs in WebAssembly against the float64 reference, as they are and with images laid out channels-last. */
 import { describe, expect, it } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
-import { add, index, mul, sum } from '../../compiler/expr.ts';
+import { add, and, ge, index, lt, maxOf, mul, select, sub, sum, type Expr } from '../../compiler/expr.ts';
 import { infiniteCases, shapes, wrongIn } from '../../compiler/contraction/phases.test-util.ts';
 import { compute, InputTensor } from '../../compiler/tensor-expr.ts';
 import { difference, programKinds, Random } from '../../compiler/programs.test-util.ts';
@@ -64,4 +64,36 @@ it('elements whose places stand in a table come into lanes one by one', async ()
   expect([...(results[0] as Float32Array)]).toEqual(
     Array.from({ length: rows * to }, (_, n) => term(Math.floor(n / to), n % to) + term(Math.floor(n / to), (n % to) + to)),
   );
+});
+
+it('a largest value starts from the first of its candidates, NaN and infinities included', async () => {
+  const x = new InputTensor('x', 'float32', [19]);
+  const data = Float32Array.from({ length: 19 }, (_, i) => (i < 3 ? -Infinity : i === 9 ? NaN : i === 14 ? Infinity : (i * 7) % 11));
+  const largest = compute([17], (i) => maxOf(3, (k) => x.at(add(i!, k))));
+  const { results, text } = await runWasm({ inputs: [x], data: [data], outputs: [largest] });
+  expect(text).not.toContain('inf');
+  expect([...(results[0] as Float32Array)]).toEqual(Array.from({ length: 17 }, (_, i) => Math.max(...data.subarray(i, i + 3))));
+});
+
+it('what a border of one row or column reads is written out: no loops over what is left of a window', async () => {
+  const x = new InputTensor('x', 'float32', [4, 7, 7]);
+  const data = Float32Array.from({ length: 4 * 49 }, (_, i) => (i * 5) % 13);
+  const inside = (p: Expr): Expr => and(ge(p, 0), lt(p, 7));
+  const sums = compute([4, 7, 7], (c, i, j) =>
+    sum([3, 3], (a, b) => {
+      const [y, z] = [sub(add(i!, a!), 1), sub(add(j!, b!), 1)];
+      return select(and(inside(y), inside(z)), x.at(c!, y, z), 0);
+    }),
+  );
+  const { results, text } = await runWasm({ inputs: [x], data: [data], outputs: [sums] });
+  const at = (c: number, i: number, j: number): number => (i >= 0 && i < 7 && j >= 0 && j < 7 ? data[c * 49 + i * 7 + j]! : 0);
+  const window = [-1, 0, 1].flatMap((a) => [-1, 0, 1].map((b) => [a, b] as const));
+  expect([...(results[0] as Float32Array)]).toEqual(
+    Array.from({ length: 4 * 49 }, (_, n) => {
+      const [c, i, j] = [Math.floor(n / 49), Math.floor(n / 7) % 7, n % 7];
+      return window.reduce((total, [a, b]) => total + at(c, i + a, j + b), 0);
+    }),
+  );
+  // Channels, and the rows inside of the picture.
+  expect(text.match(/\(loop /g)).toHaveLength(2);
 });
