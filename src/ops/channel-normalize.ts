@@ -1,13 +1,13 @@
 /** Normalization per channel of [N, C, …] tensors: batch, instance and group norm. */
-import { add, cast, constant, div, floordiv, mul, shiftScale, sqrt, sub, type Expr } from '../compiler/expr.ts';
-import { atBroadcast, compute, reshape, type TensorExpr } from '../compiler/tensor-expr.ts';
-import type { DType } from '../core/dtype.ts';
+import { add, cast, constant, div, mul, shiftScale, sqrt, sub, type Expr } from '../compiler/expr.ts';
+import { compute, type TensorExpr } from '../compiler/tensor-expr.ts';
 import { FlagosError } from '../core/errors.ts';
 import { flag, float, requiredInt } from './attrs.ts';
 import { defineOp } from './define.ts';
-import { inverseRoot, stashOf, stashType, statistics } from './normalize.ts';
+import { groupNorm } from './group-norm.ts';
+import { stashOf, stashType, statistics } from './normalize.ts';
 import { floats } from './types.ts';
-import { expectRank, expectShape, range, valueError, widest } from './util.ts';
+import { expectRank, expectShape, range, widest } from './util.ts';
 
 export const BatchNormalization = defineOp({
   name: 'BatchNormalization',
@@ -45,35 +45,6 @@ export const BatchNormalization = defineOp({
     return { Y, running_mean: running(input_mean, used.mean), running_var: running(input_var, used.spread) };
   },
 });
-
-/**
- * (x − mean) / √(variance + ε) · scale + bias, with statistics over each group of channels of each instance.
- * @param x [N, C, …], C divisible by `groups`; `scale` and `bias` [C].
- */
-export const groupNorm = (
-  x: TensorExpr,
-  scale: TensorExpr,
-  bias: TensorExpr,
-  groups: number,
-  epsilon: number,
-  stash: DType,
-): TensorExpr => {
-  expectRank(x.shape, 2, 'input');
-  const [n, channels, ...spatial] = x.shape as [number, number, ...number[]];
-  if (groups < 1 || channels % groups !== 0) throw valueError(`${channels} channels do not divide into ${groups} groups`);
-  expectShape(scale.shape, [channels], 'scale');
-  expectShape(bias.shape, [channels], 'bias');
-  const each = Math.max(channels / groups, 1);
-  const dtype = widest(x.dtype, stash);
-  const grouped = reshape(x, [n, groups, each, ...spatial]);
-  const { mean, spread } = statistics(grouped, range(grouped.rank).slice(2), dtype, inverseRoot(epsilon));
-  return compute(x.shape, (...i) => {
-    const c = i[1]!;
-    const at = [i[0]!, floordiv(c, each), c, ...i.slice(2)];
-    const normalized = mul(sub(cast(x.at(...i), dtype), atBroadcast(mean, at)), atBroadcast(spread, at));
-    return add(mul(normalized, cast(scale.at(c), dtype)), cast(bias.at(c), dtype));
-  });
-};
 
 export const GroupNormalization = defineOp({
   name: 'GroupNormalization',
