@@ -74,6 +74,8 @@ export class ThreadPool {
   readonly #threads: HostThread[] = [];
   /** What threads that start later must be told. */
   readonly #modules = new Map<number, object>();
+  /** Sessions that were never closed must not keep their memory for as long as the process lives. */
+  readonly #forgotten = new FinalizationRegistry<number>((id) => this.#drop(id));
   #users = 0;
   #serial = 0;
   #log: Logger | undefined;
@@ -141,19 +143,24 @@ export class ThreadPool {
     this.#threads.forEach((_, i) => this.#post(i + 1, message));
   }
 
-  /** Makes a module known to all threads. */
+  /** Makes a module known to all threads, until it is disposed of, or nobody has it any more. */
   module(shared: SharedModule): PooledModule {
     const id = ++this.#serial;
-    const message = { id, ...shared };
+    const { stages: count, threads: most, ...needed } = shared;
+    const message = { id, stages: count, ...needed };
     this.#modules.set(id, message);
     this.#postAll(message);
-    return new PooledModule(
-      shared,
-      (stages, stage, table, count, grain) => this.#share(id, shared.threads, stages, stage, table, count, grain),
-      () => {
-        if (this.#modules.delete(id)) this.#postAll({ drop: id });
-      },
+    const made = new PooledModule(
+      count,
+      (stages, stage, table, n, grain) => this.#share(id, most, stages, stage, table, n, grain),
+      () => this.#drop(id),
     );
+    this.#forgotten.register(made, id);
+    return made;
+  }
+
+  #drop(id: number): void {
+    if (this.#modules.delete(id)) this.#postAll({ drop: id });
   }
 
   #share(id: number, most: number, stages: readonly Stage[], stage: number, table: number, count: number, grain: number): void {
@@ -226,7 +233,7 @@ export class PooledModule {
   readonly imports: WasmImports[string];
   readonly dispose: () => void;
 
-  constructor({ stages }: SharedModule, share: ShareOut, dispose: () => void) {
+  constructor(stages: number, share: ShareOut, dispose: () => void) {
     this.#count = stages;
     this.#share = share;
     this.dispose = dispose;

@@ -1,4 +1,6 @@
 /** Threads of flagos/wasm: the same bits as on one, and what happens when one of them fails, ends or is not there. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { programKinds, Random } from '../../compiler/programs.test-util.ts';
@@ -64,6 +66,7 @@ const probe = async (pool: ThreadPool, { failAt = -1, hangAt = -1, slow = 0 } = 
   const at = memory.take(400);
   const words = new Int32Array(memory.object.buffer, at, 100);
   return {
+    memory: memory.object,
     /** Numbers of the threads, from 1 on, by element. */
     run: (n = 100): number[] => {
       words.fill(0);
@@ -128,6 +131,21 @@ describe('a pool', () => {
     await vi.waitFor(() => expect(() => hanging.run()).toThrow(/FLAGOS_E_KERNEL.*has not answered/), { timeout: 20_000, interval: 1 });
     expect(lines).toHaveLength(1);
     expect(new Set(sound.run())).toEqual(new Set([1]));
+  });
+
+  it('keeps no memory of modules nobody has any more', async () => {
+    const pool = opened();
+    const memory = await (async () => new WeakRef((await probe(pool)).memory))();
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await vi.waitFor(
+      () => {
+        collect();
+        // An error that shows it would keep it.
+        expect(memory.deref() === undefined).toBe(true);
+      },
+      { timeout: 20_000 },
+    );
   });
 
   it('starts anew after its last user has left', async () => {
