@@ -31,12 +31,17 @@ const findCpu = async (ops: OpSet, host: Host, facilities: FlagosHost, raw: RawS
   return { chip: { id: 'cpu', description, fingerprint }, open: () => new CpuSession(ops, native.toolchain, raw) };
 };
 
+const threadsOf = (facilities: FlagosHost): ThreadProbe => {
+  if (typeof SharedArrayBuffer === 'undefined') return { missing: 'this JavaScript engine has no memory that threads could share' };
+  return facilities.threads ? facilities.threads() : findWebThreads();
+};
+
 const findWasmChip = (ops: OpSet, host: Host, facilities: FlagosHost): Found => {
   const api = findWasm();
   if (!api) return { missing: 'wasm', reason: 'this JavaScript engine has no WebAssembly with vectors', hint: 'flagos/js runs everywhere' };
   const assembler = findAssembler();
   if ('missing' in assembler) return { missing: 'wasm', reason: assembler.missing, hint: assembler.hint };
-  const found = facilities.threads ? facilities.threads() : findWebThreads();
+  const found = threadsOf(facilities);
   const count = 'missing' in found ? 1 : Math.min(host.threads, MOST_THREADS);
   return {
     chip: wasmChip(count, 'missing' in found && host.threads > 1 ? found.missing : undefined),

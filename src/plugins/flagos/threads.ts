@@ -107,8 +107,13 @@ export class ThreadPool {
   }
 
   #start(number: number): void {
-    const thread = this.#host.start(workerSource, (reason) => this.#lose(reason));
-    this.#threads.push(thread);
+    try {
+      this.#threads.push(this.#host.start(workerSource, (reason) => this.#lose(reason)));
+    } catch (e) {
+      // Not everybody may: Node's permissions, or a page's policy.
+      this.#lose(e);
+      return;
+    }
     Atomics.store(this.#words, LINE.first + number * LINE.words + LINE.posted, 0);
     this.#post(number, { words: this.#words, number, seen: Atomics.load(this.#words, at.generation) });
     for (const message of this.#modules.values()) this.#post(number, message);
@@ -126,7 +131,7 @@ export class ThreadPool {
     if (this.#lost) return;
     this.#lost = true;
     this.#end();
-    this.#log?.log('warn', 'a thread of flagos/wasm ended: kernels run on the thread of their caller from now on', {
+    this.#log?.log('warn', 'a thread of flagos/wasm ended or could not start: kernels run on the thread of their caller from now on', {
       reason: String(reason),
     });
   }

@@ -1,11 +1,13 @@
 /** Threads of flagos/wasm: the same bits as on one, and what happens when one of them fails, ends or is not there. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { channelsLast } from '../../compiler/contraction/layout.ts';
 import { programKinds, Random } from '../../compiler/programs.test-util.ts';
 import { silentLogger } from '../../core/log.ts';
 import { nodeThreads } from '../../host/threads.ts';
+import { opSet } from '../../ops/index.ts';
+import { flagosProvider } from './provider.ts';
 import { ThreadPool, type HostThread, type ThreadHost } from './threads.ts';
 import { findWebThreads } from './web-threads.ts';
 import { runWasm } from './wasm.test-util.ts';
@@ -173,13 +175,37 @@ describe('a pool', () => {
     const kernel = await probe(pool, { slow: SLOW });
     await vi.waitFor(() => expect(new Set(kernel.run())).toEqual(new Set([1, 2])), { timeout: 20_000 });
     ends[0]!(new Error('out of memory'));
-    expect(lines).toEqual([expect.stringMatching(/a thread of flagos\/wasm ended/)]);
+    expect(lines).toEqual([expect.stringMatching(/a thread of flagos\/wasm ended or/)]);
     expect(new Set(kernel.run())).toEqual(new Set([1]));
     pool.enter(2, silentLogger);
     expect(threads.length).toBe(1);
     pool.leave();
     pool.leave();
   });
+});
+
+it('a pool whose threads may not start runs on the caller, and says so once', async () => {
+  const pool = new ThreadPool({
+    start: () => {
+      throw new Error('not allowed');
+    },
+  });
+  const lines: [string, object | undefined][] = [];
+  pool.enter(4, { log: (_, text, facts) => void lines.push([text, facts]) });
+  expect(lines).toEqual([[expect.stringMatching(/could not start/), { reason: 'Error: not allowed' }]]);
+  expect(new Set((await probe(pool)).run())).toEqual(new Set([1]));
+});
+
+it('where there is no memory to share there is one thread, and the chip says why', async () => {
+  vi.stubGlobal('SharedArrayBuffer', undefined);
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const native = async () => ({ missing: 'no compiler', hint: 'none' });
+  const provider = flagosProvider(opSet, '0', { native, threads: () => ({ threads: nodeThreads }) });
+  const report = await provider.probe({ logger: silentLogger, threads: 4, env: {} });
+  const chip = report.chips.find((c) => c.id === 'wasm')!;
+  expect(chip.description).toMatch(/one thread \(.*no memory that threads could share\)$/);
+  const session = await provider.open(chip, { logger: silentLogger, threads: 4, env: {} });
+  await session.close();
 });
 
 describe('threads of a browser', () => {
