@@ -92,18 +92,30 @@ INLINE double sign_f64(double x) { return x != x ? x : (double)((x > 0) - (x < 0
 INLINE float floormod_f32(float a, float b) { float r = fmodf(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
 INLINE double floormod_f64(double a, double b) { double r = fmod(a, b); return r != 0 && (r < 0) != (b < 0) ? r + b : r; }
 
+/* a * b + c, and the nearest integer of a small number: where the processor has no instruction for them, the C library's functions would keep loops from becoming vectors. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || !(defined(__x86_64__) || defined(__i386__))
+INLINE float muladd_f32(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+#else
+INLINE float muladd_f32(float a, float b, float c) { return a * b + c; }
+#endif
+#if defined(__SSE4_1__) || !(defined(__x86_64__) || defined(__i386__))
+INLINE float round_f32(float x) { return __builtin_rintf(x); }
+#else
+INLINE float round_f32(float x) { return (x + 12582912.0f) - 12582912.0f; }
+#endif
+
 /* exp: x = k ln 2 + r, |r| <= ln 2 / 2, degree-6 polynomial of e^r; 2^k in two steps so that denormals come out right. Max 1.1 ulp. */
 INLINE float exp_f32(float x) {
   float c = x < -104.0f ? -104.0f : x > 89.0f ? 89.0f : x;
-  float k = __builtin_rintf(c * 1.44269504f);
-  float r = __builtin_fmaf(k, -0.693145752f, c);
-  r = __builtin_fmaf(k, -1.42860677e-6f, r);
+  float k = round_f32(c * 1.44269504f);
+  float r = muladd_f32(k, -0.693145752f, c);
+  r = muladd_f32(k, -1.42860677e-6f, r);
   float p = 1.37805939e-3f;
-  p = __builtin_fmaf(p, r, 8.37312452e-3f);
-  p = __builtin_fmaf(p, r, 4.16695364e-2f);
-  p = __builtin_fmaf(p, r, 1.66664720e-1f);
-  p = __builtin_fmaf(p, r, 4.99999851e-1f);
-  p = __builtin_fmaf(p * r, r, r) + 1.0f;
+  p = muladd_f32(p, r, 8.37312452e-3f);
+  p = muladd_f32(p, r, 4.16695364e-2f);
+  p = muladd_f32(p, r, 1.66664720e-1f);
+  p = muladd_f32(p, r, 4.99999851e-1f);
+  p = muladd_f32(p * r, r, r) + 1.0f;
   int32_t n = (int32_t)k, h = n >> 1;
   float y = p * f32_bits((uint32_t)(h + 127) << 23) * f32_bits((uint32_t)(n - h + 127) << 23);
   return x != x ? x : y;
@@ -112,11 +124,11 @@ INLINE float exp_f32(float x) {
 INLINE float tanh_f32(float x) {
   float a = __builtin_fabsf(x), s = a * a;
   float p = -5.70498872745e-3f;
-  p = __builtin_fmaf(p, s, 2.06390887954e-2f);
-  p = __builtin_fmaf(p, s, -5.37397155531e-2f);
-  p = __builtin_fmaf(p, s, 1.33314422036e-1f);
-  p = __builtin_fmaf(p, s, -3.33332819422e-1f);
-  float small = __builtin_fmaf(p * s, a, a);
+  p = muladd_f32(p, s, 2.06390887954e-2f);
+  p = muladd_f32(p, s, -5.37397155531e-2f);
+  p = muladd_f32(p, s, 1.33314422036e-1f);
+  p = muladd_f32(p, s, -3.33332819422e-1f);
+  float small = muladd_f32(p * s, a, a);
   float big = 1.0f - 2.0f / (exp_f32(a > 10.0f ? 20.0f : 2.0f * a) + 1.0f);
   float y = a < 0.625f ? small : big;
   return x != x ? x : __builtin_copysignf(y, x);
@@ -125,23 +137,23 @@ INLINE float tanh_f32(float x) {
 INLINE float erf_f32(float x) {
   float t = __builtin_fabsf(x), s = x * x;
   float p = 8.409921e-5f;
-  p = __builtin_fmaf(p, s, -8.152628e-4f);
-  p = __builtin_fmaf(p, s, 5.2019604e-3f);
-  p = __builtin_fmaf(p, s, -2.68598e-2f);
-  p = __builtin_fmaf(p, s, 1.1283703e-1f);
-  p = __builtin_fmaf(p, s, -3.7612635e-1f);
-  p = __builtin_fmaf(p, s, 1.2837917e-1f);
-  float small = __builtin_fmaf(p, x, x);
+  p = muladd_f32(p, s, -8.152628e-4f);
+  p = muladd_f32(p, s, 5.2019604e-3f);
+  p = muladd_f32(p, s, -2.68598e-2f);
+  p = muladd_f32(p, s, 1.1283703e-1f);
+  p = muladd_f32(p, s, -3.7612635e-1f);
+  p = muladd_f32(p, s, 1.2837917e-1f);
+  float small = muladd_f32(p, x, x);
   float u = t > 4.0f ? 4.0f : t;
   float q = 4.806476e-6f;
-  q = __builtin_fmaf(q, u, -4.399997e-5f);
-  q = __builtin_fmaf(q, u, -5.751302e-5f);
-  q = __builtin_fmaf(q, u, 2.9516716e-3f);
-  q = __builtin_fmaf(q, u, -2.2708299e-2f);
-  q = __builtin_fmaf(q, u, 1.0529444e-1f);
-  q = __builtin_fmaf(q, u, 6.3560927e-1f);
-  q = __builtin_fmaf(q, u, 1.2855512e-1f);
-  float big = __builtin_copysignf(1.0f - exp_f32(-__builtin_fmaf(q, u, u)), x);
+  q = muladd_f32(q, u, -4.399997e-5f);
+  q = muladd_f32(q, u, -5.751302e-5f);
+  q = muladd_f32(q, u, 2.9516716e-3f);
+  q = muladd_f32(q, u, -2.2708299e-2f);
+  q = muladd_f32(q, u, 1.0529444e-1f);
+  q = muladd_f32(q, u, 6.3560927e-1f);
+  q = muladd_f32(q, u, 1.2855512e-1f);
+  float big = __builtin_copysignf(1.0f - exp_f32(-muladd_f32(q, u, u)), x);
   float y = t < 0.92f ? small : big;
   return x != x ? x : y;
 }
@@ -152,16 +164,16 @@ INLINE float log_f32(float x) {
   float f = f32_bits((uint32_t)(bits - (k << 23))) - 1.0f, s = f * f;
   float e = (float)(k - (x < FLT_MIN ? 25 : 0));
   float p = -7.859547e-2f;
-  p = __builtin_fmaf(p, f, 1.2881623e-1f);
-  p = __builtin_fmaf(p, f, -1.3128768e-1f);
-  p = __builtin_fmaf(p, f, 1.4181197e-1f);
-  p = __builtin_fmaf(p, f, -1.6624554e-1f);
-  p = __builtin_fmaf(p, f, 2.0002286e-1f);
-  p = __builtin_fmaf(p, f, -2.500081e-1f);
-  p = __builtin_fmaf(p, f, 3.3333316e-1f);
-  float y = __builtin_fmaf(p * s, f, e * -2.1219444e-4f);
-  y = __builtin_fmaf(-0.5f, s, y) + f;
-  y = __builtin_fmaf(e, 0.693359375f, y);
+  p = muladd_f32(p, f, 1.2881623e-1f);
+  p = muladd_f32(p, f, -1.3128768e-1f);
+  p = muladd_f32(p, f, 1.4181197e-1f);
+  p = muladd_f32(p, f, -1.6624554e-1f);
+  p = muladd_f32(p, f, 2.0002286e-1f);
+  p = muladd_f32(p, f, -2.500081e-1f);
+  p = muladd_f32(p, f, 3.3333316e-1f);
+  float y = muladd_f32(p * s, f, e * -2.1219444e-4f);
+  y = muladd_f32(-0.5f, s, y) + f;
+  y = muladd_f32(e, 0.693359375f, y);
   y = x == 0 ? -INFINITY : x < 0 ? NAN : x == INFINITY ? x : y;
   return x != x ? x : y;
 }
