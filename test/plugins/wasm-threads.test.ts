@@ -18,8 +18,8 @@ const matrix = (step: number): Tensor =>
     Float32Array.from({ length: SIZE * SIZE }, (_, i) => Math.sin(i * step)),
   );
 
-const open = (threads: number): Promise<Flagos> =>
-  createRuntime({ file: false, discover: false, env: {}, threads, prefer: ['flagos/wasm'], log: 'silent' });
+const open = (threads: number, ...first: string[]): Promise<Flagos> =>
+  createRuntime({ file: false, discover: false, env: {}, threads, prefer: [...first, 'flagos/wasm'], log: 'silent' });
 
 /** Bytes of a product, of which there are as many as it takes for a thread to have taken part. */
 const product = async (flagos: Flagos): Promise<Buffer> => {
@@ -44,6 +44,16 @@ it('two runtimes use one pool, and each runs on when the other is closed', async
   await other.close();
   expect(pool.size).toBe(1);
   await one.close();
+});
+
+it('a kernel may be asked for on the thread of its caller', async () => {
+  const [two, serial] = [await open(2), await open(2, 'impl:flagos/wasm:*.fp32-serial')];
+  const made = await product(serial);
+  expect(poolOf(nodeThreads).size).toBe(1);
+  expect((await product(two)).equals(made)).toBe(true);
+  expect(poolOf(nodeThreads).size).toBe(2);
+  await two.close();
+  await serial.close();
 });
 
 it('says how many threads there are', async () => {
