@@ -45,9 +45,11 @@ const nonZeroPositions = (t: Tensor): number[] => {
   const data: ArrayLike<number | bigint | string> = kind === 'float' ? t.toNumbers() : t.data;
   const set = (i: number): boolean => {
     const e = data[i]!;
-    return typeof e === 'string' ? e !== '' : Number(e) !== 0;
+    return typeof e === 'string' ? e !== '' : typeof e === 'bigint' ? e !== 0n : e !== 0;
   };
-  return range(t.size).filter((i) => set(i * lanes) || (lanes === 2 && set(i * 2 + 1)));
+  const found: number[] = [];
+  for (let i = 0; i < t.size; i++) if (set(i * lanes) || (lanes === 2 && set(i * 2 + 1))) found.push(i);
+  return found;
 };
 
 export const NonZero = defineOp({
