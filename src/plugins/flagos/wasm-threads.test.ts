@@ -107,10 +107,17 @@ describe('a pool', () => {
   it('leaves nobody at work when the caller fails', async () => {
     const pool = opened();
     const [broken, sound] = [await probe(pool, { failAt: 0 }), await probe(pool)];
+    const messages = new Set<string>();
     for (let i = 0; i < 100; i++) {
-      expect(() => broken.run()).toThrow(/unreachable/);
+      try {
+        // Where the other thread was so much quicker that nothing was left for the caller, there is no failure.
+        expect(new Set(broken.run())).toEqual(new Set([2]));
+      } catch (e) {
+        messages.add((e as Error).message);
+      }
       expect(sound.run().includes(0)).toBe(false);
     }
+    expect([...messages]).toEqual(['unreachable']);
   });
 
   it('runs what was made before a thread started, and nothing that was disposed of', async () => {
