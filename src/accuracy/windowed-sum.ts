@@ -66,12 +66,16 @@ export const windowedOf = (e: ReduceExpr): Windowed | undefined => {
     const channels = e.axes
       .filter((a) => a.v !== y!.k && a.v !== x!.k)
       .map((a): Channel => ({ image: image.index.indexOf(a.v), weights: filter.index.indexOf(a.v), extent: a.extent }));
-    // In groups a channel's place depends on the map's: such sums are not calculated so, nor what sums over anything else.
-    const others = [...image.index.filter((_, d) => d !== y!.d && d !== x!.d), ...filter.index].filter(
-      (i) => i.kind !== 'var' || !own.has(i),
-    );
-    const isApart = others.every((i) => countsOnce(i)?.vars.every((v) => !own.has(v)) === true);
-    if (isApart && channels.every((c) => c.image >= 0 && c.weights >= 0)) return { image, weights: filter, sliding: [y!, x!], channels };
+    // What chooses the image and what chooses the map must be apart: in groups (and depthwise) an axis chooses both, and such sums are not calculated so.
+    const chosenBy = (indices: readonly Expr[]): Set<VarExpr> | undefined => {
+      const forms = indices.filter((i) => i.kind !== 'var' || !own.has(i)).map(countsOnce);
+      const vars = forms.flatMap((form) => form?.vars ?? []);
+      return forms.includes(undefined) || vars.some((v) => own.has(v)) ? undefined : new Set(vars);
+    };
+    const images = chosenBy(image.index.filter((_, d) => d !== y!.d && d !== x!.d));
+    const maps = chosenBy(filter.index);
+    if (!images || !maps || [...images].some((v) => maps.has(v))) continue;
+    if (channels.every((c) => c.image >= 0 && c.weights >= 0)) return { image, weights: filter, sliding: [y!, x!], channels };
   }
   return undefined;
 };

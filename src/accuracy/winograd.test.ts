@@ -114,6 +114,7 @@ describe('the bound of Winograd convolution', () => {
     same([2, 8, 3, 2], {});
     same([2, 8, 5, 5], {});
     same([2, 4, 3, 3], { group: 2 });
+    same([8, 1, 3, 3], { group: 8 });
   });
 
   it.each(inputClasses)('is kept by F(2, 3) and F(4, 3): %s', (kind) => {
