@@ -9,7 +9,7 @@
  *
  * Golden values are kept as long as a region still reads them, so memory stays near the model's own.
  */
-import { score } from '../accuracy/index.ts';
+import { score, type Bounds } from '../accuracy/index.ts';
 import { opName } from '../core/graph.ts';
 import { asError, FlagosError } from '../core/errors.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
@@ -168,17 +168,20 @@ export class Attribution implements StepObserver {
     if (!inputs.every((v) => v !== undefined) || !outputs.every((v) => v !== undefined))
       return skip("its tensors are in a chip's own memory");
     if (isRandom(planned)) return skip('it is random');
-    let oracle: Oracle;
+    let oracle: Oracle | undefined;
+    let found: readonly (Bounds | undefined)[];
     try {
       oracle = await makeOracle(region, inputs, numericsOf(planned), this.#parts);
+      found = await oracle.evaluate(inputs);
     } catch (thrown) {
+      await oracle?.dispose();
       const error = asError(thrown);
       if (error instanceof FlagosError && (error.code === 'FLAGOS_E_UNSUPPORTED' || error.kind === 'user'))
         return skip(`there is no golden for it: ${error.reason}`);
       throw error;
     }
     try {
-      const result = await this.#regionDiff(step, planned, oracle, inputs, outputs, alarms);
+      const result = await this.#regionDiff(step, planned, oracle, found, inputs, outputs, alarms);
       const { golden, ...rest } = result;
       this.#parts.done({ ...base, ...rest }, { inputs, outputs, golden, planned });
     } catch (thrown) {
@@ -194,13 +197,13 @@ export class Attribution implements StepObserver {
     step: Step,
     planned: PlannedRegion,
     oracle: Oracle,
+    found: readonly (Bounds | undefined)[],
     inputs: readonly Value[],
     outputs: readonly Value[],
     alarms: Alarm[],
   ): Promise<Pick<RegionDiff, 'role' | 'ok' | 'oracle' | 'outputs' | 'alarms' | 'suspect'> & Pick<RegionTensors, 'golden'>> {
     const { region } = planned;
     const { mode, repeats, gate, pictures, witness } = this.#parts;
-    const found = await oracle.evaluate(inputs);
     const witnessed = witness && (await witness(region, inputs, step.label));
     const part = (v: Value, i: number): Value => {
       const sample = oracle.samples?.[i];

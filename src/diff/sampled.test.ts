@@ -7,7 +7,7 @@ import type { Region } from '../plugins/contract.ts';
 import { makeOracle } from './oracle.ts';
 import { outputDiff } from './output-diff.ts';
 import { compileRegionModel } from './region-model.ts';
-import { gathered, samplePositions } from './sampled.ts';
+import { gathered, SampledOracle, samplePositions } from './sampled.ts';
 
 const f32 = (dims: readonly number[], make: (i: number) => number): Tensor =>
   Tensor.from(
@@ -99,4 +99,12 @@ it('takes all elements where there are few, and both ends of many', () => {
       [1, 3],
     ),
   ).toEqual(f32([2], (i) => 1 + 2 * i));
+});
+
+it('is given up, and not an end to everything, where even a sample takes too long', async () => {
+  const oracle = new SampledOracle(opSet, region, numerics, 20, 100);
+  await expect(oracle.evaluate([x])).rejects.toMatchObject({
+    code: 'FLAGOS_E_UNSUPPORTED',
+    reason: 'a sample of it takes too long to calculate exactly',
+  });
 });

@@ -10,7 +10,7 @@ import { toNumber } from '../accuracy/exact/double-double.ts';
 import { levelRules, type Bounds } from '../accuracy/index.ts';
 import type { TensorExpr } from '../compiler/tensor-expr.ts';
 import { dtypeInfo, isFloat } from '../core/dtype.ts';
-import { FlagosError } from '../core/errors.ts';
+import { asError, FlagosError } from '../core/errors.ts';
 import type { Numerics } from '../core/numerics.ts';
 import { Tensor, type Value } from '../core/tensor.ts';
 import { CaseRandom, hashOf } from '../opmanager/verify/random.ts';
@@ -55,8 +55,8 @@ export class SampledOracle implements Oracle {
   readonly samples: readonly Sample[];
   readonly #evaluate: (inputs: readonly Value[]) => Bounds[];
 
-  /** @param count elements of each output. @throws FLAGOS_E_UNSUPPORTED where a value is no tensor of floats of known shape. */
-  constructor(ops: OpSet, region: Region, numerics: Numerics, count: number) {
+  /** @param count elements of each output. @param budget operations it may take. @throws FLAGOS_E_UNSUPPORTED where a value is no tensor of floats of known shape. */
+  constructor(ops: OpSet, region: Region, numerics: Numerics, count: number, budget = BUDGET) {
     const { inputs, outputs } = regionExpressions(ops, region);
     if (!outputs.every((o) => isFloat(o.dtype))) throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'a sample is of floats');
     const floats = [...inputs.map((i) => i.tensor.dtype), ...outputs.map((o) => o.dtype)].filter((d) => isFloat(d));
@@ -79,7 +79,7 @@ export class SampledOracle implements Oracle {
     });
     this.#evaluate = (given) => {
       const values = new Map(inputs.map(({ tensor, constant, position }) => [tensor, constant ?? (given[position] as Tensor)]));
-      const evaluator = new ExactEvaluator((t) => values.get(t), BUDGET);
+      const evaluator = new ExactEvaluator((t) => values.get(t), budget);
       return outputs.map((t, i) => {
         const at = (of: TensorExpr): Float64Array =>
           Float64Array.from(this.samples[i]!.positions, (p) => toNumber(evaluator.element(of, p)));
@@ -89,8 +89,18 @@ export class SampledOracle implements Oracle {
     };
   }
 
+  /** @throws FLAGOS_E_UNSUPPORTED where even a sample takes too long: each element is calculated from the region's inputs on. */
   async evaluate(inputs: readonly Value[]): Promise<readonly Bounds[]> {
-    return this.#evaluate(inputs);
+    try {
+      return this.#evaluate(inputs);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (!(error instanceof FlagosError) || error.code !== 'FLAGOS_E_LIMIT') throw error;
+      throw new FlagosError('FLAGOS_E_UNSUPPORTED', 'a sample of it takes too long to calculate exactly', {
+        hint: 'ask for fewer elements with `--sample`',
+        cause: error,
+      });
+    }
   }
 
   /** What is right everywhere is not known. */
