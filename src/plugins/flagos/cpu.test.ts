@@ -1,6 +1,8 @@
 /** What `flagos/cpu` hands its kernels, on a processor that is not there. */
 import { describe, expect, it } from 'vitest';
-import { tensorType } from '../../core/graph.ts';
+import { tensorType, type ValueType } from '../../core/graph.ts';
+import { coarserIn } from '../../core/numerics.ts';
+import { Tensor } from '../../core/tensor.ts';
 import { opSet } from '../../ops/index.ts';
 import type { Region } from '../contract.ts';
 import { CpuSession } from './cpu.ts';
@@ -61,5 +63,38 @@ describe('schedules of flagos/cpu', () => {
     const [one, four] = [session(1), session(4)];
     expect((await four.prepared(region, 'fp32-serial')).params).toEqual((await one.prepared(region, 'fp32')).params);
     expect(one.chip.variants(region)[0]!.schedules).toEqual(['fp32-half', 'fp32-double']);
+  });
+});
+
+describe('variants of flagos/cpu', () => {
+  it('have Winograd’s algorithm for float32 on every processor, and say so', async () => {
+    const { chip, prepared } = session(1);
+    const weights = Tensor.from('float32', [32, 32, 3, 3], Array(32 * 32 * 9).fill(0.5));
+    const types = new Map([
+      ['x', tensorType('float32', [1, 32, 28, 28])],
+      ['w', tensorType('float32', [32, 32, 3, 3])],
+      ['y', tensorType('float32', [1, 32, 26, 26])],
+    ]);
+    const region: Region = {
+      nodes: [{ name: 'n', op: 'Conv', domain: '', version: 22, inputs: ['x', 'w'], outputs: ['y'], attrs: {} }],
+      inputs: [{ name: 'x', type: types.get('x') }],
+      outputs: [{ name: 'y', type: types.get('y') }],
+      constants: new Map([['w', weights]]),
+      types,
+    };
+    const variants = chip.variants(region);
+    expect(variants.map((v) => v.name)).toEqual(['fp32', 'winograd']);
+    expect(variants[1]!.numerics.notes).toContain('winograd');
+    expect(coarserIn(variants[0]!.numerics)).toBeUndefined();
+    expect(coarserIn(variants[1]!.numerics)).toContain('Winograd');
+    expect((await prepared(region, 'fp32')).source).not.toContain('wg4_patch');
+    expect((await prepared(region, 'winograd')).source).toContain('wg4_patch');
+    const double = (t: ValueType | undefined): ValueType => ({ ...(t as Extract<ValueType, { kind: 'tensor' }>), dtype: 'float64' });
+    const { inputs, outputs } = region;
+    const wide = {
+      ...region,
+      ...Object.fromEntries(Object.entries({ inputs, outputs }).map(([k, v]) => [k, v.map((x) => ({ ...x, type: double(x.type) }))])),
+    };
+    expect(chip.variants({ ...wide, types: new Map([...types].map(([k, t]) => [k, double(t)])) }).map((v) => v.name)).toEqual(['fp32']);
   });
 });
