@@ -1,6 +1,6 @@
 /** Threads of Node, for flagos/wasm. */
 import { Worker } from 'node:worker_threads';
-import type { ThreadHost } from '../plugins/flagos/threads.ts';
+import type { ThreadHost } from '../plugins/flagos/thread-host.ts';
 
 export const nodeThreads: ThreadHost = {
   start: (source, onEnd) => {

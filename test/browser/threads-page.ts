@@ -1,7 +1,7 @@
 /** What a page does in `wasm-threads.long.test.ts`: programs on two threads and on one, on the page's main thread. */
 import { programKinds, Random } from '../../src/compiler/programs.test-util.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import { ThreadPool } from '../../src/plugins/flagos/threads.ts';
+import { ThreadPool } from '../../src/plugins/flagos/thread-pool.ts';
 import { runWasm } from '../../src/plugins/flagos/wasm.test-util.ts';
 import { findWebThreads } from '../../src/plugins/flagos/web-threads.ts';
 

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Tensor } from '../../src/core/tensor.ts';
 import { createRuntime, type Flagos } from '../../src/host/flagos.ts';
 import { nodeThreads } from '../../src/host/threads.ts';
-import { poolOf } from '../../src/plugins/flagos/threads.ts';
+import { poolOf } from '../../src/plugins/flagos/thread-pool.ts';
 
 const root = join(import.meta.dirname, '../..');
 const SIZE = 256;
@@ -73,7 +73,7 @@ it('a process whose threads are asleep, and nobody has closed, ends by itself', 
     input,
     `import { createRuntime, Tensor } from '${join(root, 'src/entries/index.ts')}';
     import { nodeThreads } from '${join(root, 'src/host/threads.ts')}';
-    import { poolOf } from '${join(root, 'src/plugins/flagos/threads.ts')}';
+    import { poolOf } from '${join(root, 'src/plugins/flagos/thread-pool.ts')}';
     const flagos = await createRuntime({ file: false, discover: false, threads: 2, prefer: ['flagos/wasm'], log: 'silent' });
     const x = Tensor.from('float32', [${SIZE}, ${SIZE}], new Float32Array(${SIZE * SIZE}).fill(1));
     for (let i = 0; i < 3; i++) {

@@ -7,7 +7,7 @@ import { dtypeInfo, type NumericData } from '../../core/dtype.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { TensorExpr } from '../../compiler/tensor-expr.ts';
 import { findAssembler } from './assembler.ts';
-import type { ThreadPool } from './threads.ts';
+import type { ThreadPool } from './thread-pool.ts';
 import { findWasm } from './wasm-api.ts';
 import { WasmKernel } from './wasm-kernel.ts';
 import { WasmMemory } from './wasm-memory.ts';

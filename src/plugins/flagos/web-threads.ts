@@ -1,5 +1,5 @@
 /** Threads of a browser: Web Workers, where pages may share memory with them. */
-import type { ThreadHost, ThreadProbe } from './threads.ts';
+import type { ThreadHost, ThreadProbe } from './thread-host.ts';
 
 /** What is used of a browser's interface; not every TypeScript library this compiles with declares it. */
 interface Scope {

@@ -1,50 +1,16 @@
 /**
- * Threads of flagos/wasm: what they need of the host, and the pool all sessions of a process share. A kernel's
- * caller publishes a stage, takes part in it and waits for those who joined it; who comes too late finds it
+ * Threads of flagos/wasm: the pool all sessions of a process share. A kernel's caller publishes a stage, takes part in it and waits for those who joined it; who comes too late finds it
  * closed (the same scheme as `host/native/pool.c.ts`). All of it goes over one small array of shared words;
  * stages run in instances of the kernel's module that every thread has, on one shared memory.
  */
 import { FlagosError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+import { PooledModule, type SharedModule, type Stage } from './pooled-module.ts';
+import type { HostThread, ThreadHost } from './thread-host.ts';
 import { at, FAULT_BYTES, faultOf, LINE, OPEN, WORDS, workerSource } from './thread-source.ts';
-import type { WasmImports, WasmMemoryObject, WasmModule } from './wasm-api.ts';
-
-export interface HostThread {
-  post(message: object): void;
-  terminate(): void;
-}
-
-/** What starts threads. They must not keep a process alive. */
-export interface ThreadHost {
-  /**
-   * @param source JavaScript that defines a function `receive`, to be called with each message.
-   * @param onEnd called when the thread ended without being asked to.
-   */
-  start(source: string, onEnd: (reason: unknown) => void): HostThread;
-}
-
-/** Found, or why there is only the caller's thread. */
-export type ThreadProbe = { readonly threads: ThreadHost } | { readonly missing: string };
-
-type ShareOut = (stages: readonly Stage[], stage: number, table: number, count: number, grain: number) => void;
 
 /** Threads a pool has room for. */
 export const MOST_THREADS = LINE.most;
-
-/** A stage's function: a table's address and a range. */
-type Stage = (table: number, lo: number, hi: number) => unknown;
-
-/** What of a kernel threads must know. */
-export interface SharedModule {
-  readonly module: WasmModule;
-  readonly memory: WasmMemoryObject;
-  /** Addresses in that memory that the module imports. */
-  readonly tables: WasmImports[string];
-  /** It exports so many functions of a range: `s0`, `s1`, … */
-  readonly stages: number;
-  /** Threads its memory has pieces for. */
-  readonly threads: number;
-}
 
 /** Pieces of a thread's share: what is left at the end, when others have nothing more to take, is small. */
 const PIECES = 16;
@@ -226,31 +192,6 @@ export class ThreadPool {
     throw new FlagosError('FLAGOS_E_KERNEL', `a thread of flagos/wasm has not answered for ${this.#patience} seconds`, {
       hint: 'with threads: 1 kernels run on the thread of their caller',
     });
-  }
-}
-
-/** A module all threads have. */
-export class PooledModule {
-  readonly #share: ShareOut;
-  readonly #stages: Stage[] = [];
-  readonly #count: number;
-  /** What the caller's instance imports. */
-  readonly imports: WasmImports[string];
-  readonly dispose: () => void;
-
-  constructor(stages: number, share: ShareOut, dispose: () => void) {
-    this.#count = stages;
-    this.#share = share;
-    this.dispose = dispose;
-    this.imports = {
-      number: 0,
-      share: (stage: number, table: number, count: number, grain: number): void => this.#share(this.#stages, stage, table, count, grain),
-    };
-  }
-
-  /** The caller's instance. */
-  bind(exports: Readonly<Record<string, (...args: number[]) => unknown>>): void {
-    for (let i = 0; i < this.#count; i++) this.#stages.push(exports[`s${i}`]!);
   }
 }
 
