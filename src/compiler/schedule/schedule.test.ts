@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { constant, mul } from '../expr.ts';
+import { constant, mul, sum } from '../expr.ts';
 import { runJs, randomData } from '../contraction/compile.test-util.ts';
 import { lower } from '../lower.ts';
 import { renderJsFast } from '../render/js-fast.ts';
 import { renderWasm } from '../render/wasm.ts';
-import { compute, InputTensor, ReshapeTensor, scan } from '../tensor-expr.ts';
+import { compute, InputTensor, ReshapeTensor, scan, type TensorExpr } from '../tensor-expr.ts';
 
 it('a step number that is divided around stages is divided in the stages that use it', () => {
   const x = new InputTensor('x', 'float32', [2, 3, 2]);
@@ -31,4 +31,19 @@ it('a step number that is divided around stages is divided in the stages that us
     }
   }
   expect([...made!].map(Number)).toEqual(expected.flat().map((v) => expect.closeTo(v, 5)));
+});
+
+it('what is known beforehand is packed after what it is made of', () => {
+  const [x, a, b, c] = ['x', 'a', 'b', 'c'].map((name) => new InputTensor(name, 'float32', [17, 17]));
+  const inputs = [x!, a!, b!, c!];
+  const product = (p: TensorExpr, q: TensorExpr): TensorExpr => compute([17, 17], (i, j) => sum(17, (k) => mul(p.at(i!, k), q.at(k, j!))));
+  const y = product(x!, product(product(a!, b!), c!));
+  const data = inputs.map((t, i) => randomData(t, i + 1));
+  const [expected] = runJs(inputs, [y], data);
+  const lowered = lower(inputs, [y], undefined, undefined, 'js');
+  const known = new Set(lowered.inputs.filter((buffer) => buffer.name !== x!.name));
+  const kernel = renderJsFast(lowered, known);
+  const made = new Float32Array(17 * 17);
+  kernel.run(data, [made]);
+  expect([...made]).toEqual([...expected!].map((v) => expect.closeTo(Number(v), 4)));
 });

@@ -107,8 +107,8 @@ const fused = (groups: readonly Group[], isApart: (s: Stmt) => boolean, program:
 };
 
 class Scheduling {
-  /** Packing of what is constant. */
-  readonly packing: Entry[] = [];
+  /** Packing of what is constant, since it was last taken. */
+  #packing: Entry[] = [];
   readonly temps: Buffer[];
   readonly #target: Target;
   readonly #constants: ReadonlySet<Buffer>;
@@ -117,6 +117,12 @@ class Scheduling {
     this.temps = [...temps];
     this.#target = target;
     this.#constants = constants;
+  }
+
+  takePacking(): Entry[] {
+    const packing = this.#packing;
+    this.#packing = [];
+    return packing;
   }
 
   entries(g: Group): Entry[] {
@@ -135,7 +141,7 @@ class Scheduling {
     }
     const tiled = tileContraction(contraction, this.#target, isConstant);
     this.temps.push(...tiled.temps);
-    this.packing.push(...tiled.once.map((s) => this.#stage([s], 0)));
+    this.#packing.push(...tiled.once.map((s) => this.#stage([s], 0)));
     const stages = tiled.stages.map(({ body: own, work }) => this.#stage(this.#target.lanes > 1 ? own : unrollShort(own), work));
     return tiled.around.reduceRight<Entry[]>((inner, { v, extent }) => [{ kind: 'loop', counter: v, extent, body: inner }], stages);
   }
@@ -214,13 +220,18 @@ export const scheduleProgram = (program: Program, target: Target, constants: Rea
   const isApart = (s: Stmt): boolean => contractionOf(s, target, (b) => known.has(b)) !== undefined;
   const stages = target.lanes > 1 ? fused(rest, isApart, stmts, rows) : rest;
   const scheduling = new Scheduling([...program.temps, ...rows], target, known);
-  const [early, entries] = [once, stages].map((list) => list.flatMap((e) => scheduling.entries(e)));
+  // What is packed for a stage may be the result of one before it.
+  const early = once.flatMap((e) => {
+    const own = scheduling.entries(e);
+    return [...scheduling.takePacking(), ...own];
+  });
+  const entries = stages.flatMap((e) => scheduling.entries(e));
   return {
     inputs: program.inputs,
     outputs: program.outputs,
     temps: scheduling.temps,
-    once: [...early!, ...scheduling.packing],
-    entries: target.threads ? divideEntries(entries!, target.threads) : entries!,
+    once: [...early, ...scheduling.takePacking()],
+    entries: target.threads ? divideEntries(entries, target.threads) : entries,
     work: program.work,
   };
 };
