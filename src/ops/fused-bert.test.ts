@@ -1,7 +1,7 @@
 /** Ops onnxruntime's transformer optimizer and its quantizer leave in models. Expected values are onnxruntime 1.32's. */
 import { describe, expect, it } from 'vitest';
 import { Tensor, type Value } from '../core/tensor.ts';
-import { EmbedLayerNormalization } from './embed-normalize.ts';
+import { EmbedLayerNormalization, QEmbedLayerNormalization } from './embed-normalize.ts';
 import { QAttention } from './q-attention.ts';
 import { DynamicQuantizeLSTM } from './q-rnn.ts';
 import { callAll, errorOf, f32, float, i32, int, tensor, text } from './testing.ts';
@@ -95,6 +95,43 @@ describe('EmbedLayerNormalization', () => {
         callAll(EmbedLayerNormalization, [tensor('int32', [0, 0, 0, 0], [1, 4]), undefined, word, position, undefined, gamma, beta]),
       ),
     ).toContain("'position_embedding' has 3 rows");
+  });
+});
+
+describe('QEmbedLayerNormalization', () => {
+  it('is the same on tables of 8 bits', () => {
+    const bytes = (...dims: number[]): Tensor =>
+      tensor(
+        'uint8',
+        Array.from({ length: dims.reduce((n, d) => n * d, 1) }, (_, k) => (k * 37) % 256),
+        dims,
+      );
+    const [y, lengths] = callAll(
+      QEmbedLayerNormalization,
+      [
+        tensor('int32', [1, 0, 2, 2, 2, 1], [2, 3]),
+        tensor('int32', [0, 1, 1, 0, 0, 1], [2, 3]),
+        bytes(3, 4),
+        bytes(5, 4),
+        bytes(2, 4),
+        bytes(4),
+        bytes(4),
+        tensor('int32', [1, 1, 0, 1, 1, 1], [2, 3]),
+        ...[0.02, 0.01, 0.03, 0.015, 0.005].map((v) => one('float32', v)),
+        ...[120, 100, 128, 3, 90].map((v) => one('uint8', v)),
+      ],
+      { epsilon: float(1e-5) },
+    );
+    expectClose(
+      y,
+      [
+        -0.39224112033843994, -0.21071599423885345, 1.513675570487976, -0.4122942388057709, -0.4383006691932678, -0.01531289517879486,
+        1.2396949529647827, -2.2743709087371826, -0.4198625087738037, -0.06878584623336792, 1.4527360200881958, -1.7648054361343384,
+        -0.3896262049674988, -0.4930788278579712, 0.3962820768356323, 2.278456449508667, -0.38154467940330505, -0.4005534052848816,
+        0.9739739298820496, 1.3967437744140625, -0.4485173523426056, 0.005142509937286377, 1.0833311080932617, -2.46929931640625,
+      ],
+    );
+    expect(numbers(lengths)).toEqual([2, 3]);
   });
 });
 
