@@ -8,6 +8,7 @@ import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { tryLock } from '../../src/host/tables/file-lock.ts';
 import { FolderStore } from '../../src/host/tables/folder-store.ts';
+import { lineOf } from '../../src/opmanager/tables/jsonl.ts';
 import { accuracyRow, performanceRow } from '../../src/opmanager/tables/testing.ts';
 
 let tools: string;
@@ -95,6 +96,21 @@ describe('damage', () => {
     expect(await store.compact()).toEqual({ rows: 2, foreign: 1, damaged: 0 });
     expect(await ids()).toEqual(['a', 'b']);
     expect(readFileSync(path(), 'utf8')).toContain(other);
+  });
+
+  it('rewriting takes what is written meanwhile, a line it saw half of, and one of another schema', async () => {
+    await store.append([row('a')]);
+    const line = lineOf(row('b'));
+    appendFileSync(path(), line.slice(0, 30));
+    const report = await store.compact({
+      keep: ({ id }) => {
+        if (id === 'a') appendFileSync(path(), `${line.slice(30)}{"schema":99,"x":1}\n`);
+        return true;
+      },
+    });
+    expect(report).toEqual({ rows: 2, foreign: 1, damaged: 0 });
+    expect((await ids()).sort()).toEqual(['a', 'b']);
+    expect(store.contents().performance.foreign).toEqual(['{"schema":99,"x":1}']);
   });
 
   it('rewriting leaves out what is not to be kept', async () => {

@@ -44,15 +44,17 @@ const bytesOf = (path: string): Uint8Array => {
   }
 };
 
+const NEWLINE = 10;
+
 const endsLine = (fd: number): boolean => {
   const { size } = fstatSync(fd);
   if (size === 0) return true;
   const last = new Uint8Array(1);
-  return readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === 10;
+  return readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === NEWLINE;
 };
 
 const concat = (parts: readonly Uint8Array[]): Uint8Array => {
-  const separate = parts.flatMap((p) => [p, Uint8Array.of(10)]);
+  const separate = parts.flatMap((p) => [p, Uint8Array.of(NEWLINE)]);
   return Buffer.concat(separate);
 };
 
@@ -148,13 +150,15 @@ export class TableFile {
     closeSync(openSync(this.path, 'a', 0o644));
     const old = `${this.path}.old-${randomUUID()}`;
     linkSync(this.path, old);
-    const seen = bytesOf(old);
+    // A line that is being written may be seen in part: it is left to those that come late.
+    const whole = bytesOf(old);
+    const seen = whole.subarray(0, whole.lastIndexOf(NEWLINE) + 1);
     const contents = readTable(concat([seen, ...before.map(bytesOf)]));
     const rows = contents.rows.filter(keep).toSorted(inOrder);
     const fresh = `${this.path}.new-${randomUUID()}`;
     const fd = openSync(fresh, 'wx', 0o644);
     try {
-      writeFileSync(fd, rows.map(lineOf).join('') + contents.foreign.map((line) => `${line}\n`).join(''));
+      writeFileSync(fd, linesOf(rows, contents.foreign));
       fsyncSync(fd);
     } finally {
       closeSync(fd);
@@ -162,12 +166,21 @@ export class TableFile {
     renameSync(fresh, this.path);
     for (const path of before) rmSync(path, { force: true });
     // Whoever appended to the old file before it was replaced believes the row is kept.
-    const late = readTable(bytesOf(old).subarray(seen.length)).rows;
-    if (late.length > 0) this.#write(late.map(lineOf).join(''));
+    const late = readTable(bytesOf(old).subarray(seen.length));
+    const lines = linesOf(late.rows, late.foreign);
+    if (lines) this.#write(lines);
     rmSync(old, { force: true });
-    return { rows: rows.length + late.length, foreign: contents.foreign.length, damaged: contents.damaged };
+    return {
+      rows: rows.length + late.rows.length,
+      foreign: contents.foreign.length + late.foreign.length,
+      damaged: contents.damaged + late.damaged,
+    };
   }
 }
+
+/** @param foreign lines of another schema, as they stand. */
+const linesOf = (rows: readonly Row[], foreign: readonly string[]): string =>
+  rows.map(lineOf).join('') + foreign.map((line) => `${line}\n`).join('');
 
 const inOrder = (a: Row, b: Row): number => {
   for (const key of ['signature', 'kernel', 'date', 'id'] as const) if (a[key] !== b[key]) return a[key] < b[key] ? -1 : 1;
