@@ -1,26 +1,25 @@
 /**
  * Whole models: time of onnxruntime-node alone and of this library under several policies, interleaved
- * in one run, on the ONNX light models with seeded random weights. `--models squeezenet,resnet50`
- * picks some, `--policies vendor,default,cpu` the contenders.
+ * in one run, on the ONNX light models with seeded random weights, or on models of your own.
+ *
+ *     npm run bench:models -- --models squeezenet,resnet50 --policies vendor,default,cpu
+ *     npm run bench:models -- --models bert/model.onnx --dim batch=1 --dim sequence=128 --policies default
  */
-import { join, resolve } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { seedWeights } from '../src/cli/seeded/weights.ts';
-import { Tensor } from '../src/core/tensor.ts';
-import { concreteShape } from '../src/core/graph.ts';
+import type { NumericData } from '../src/core/dtype.ts';
 import { install } from '../src/entries/onnxruntime.ts';
-import { lowestOpset, writeModel } from '../src/formats/onnx/index.ts';
+import { toOrt } from '../src/frameworks/onnxruntime/tensors.ts';
 import { createRuntime, type RuntimeConfig } from '../src/host/flagos.ts';
-import { findOnnxTests } from '../src/host/onnx-cases.ts';
-import { readOnnx } from '../src/host/onnx-files.ts';
 import { measure } from './lib/measure.ts';
+import { lightModelsMissing, modelCase } from './lib/model-case.ts';
 import { option } from './lib/option.ts';
 import { untilQuiet } from './lib/quiet.ts';
 import { report, type Row } from './lib/report.ts';
 
-const root = findOnnxTests(resolve('.'));
-if (!root) {
-  console.log('skipped: no ONNX backend tests (set FLAGOS_ONNX_TESTS)');
+const models = option('models', 'squeezenet').split(',');
+const missing = models.every((m) => m.endsWith('.onnx')) ? undefined : lightModelsMissing();
+if (missing) {
+  console.log(`skipped: ${missing}`);
   process.exit(0);
 }
 
@@ -37,19 +36,10 @@ const policies: Record<string, RuntimeConfig> = {
 const budgets: Record<string, Row['budget']> = { vendor: { sense: '≤', value: 1.05 } };
 
 const rows: Row[] = [];
-for (const name of option('models', 'squeezenet').split(',')) {
-  const { model } = seedWeights(readOnnx(join(root, 'light', `light_${name}.onnx`)), 1);
-  const { graph } = model;
-  const bytes = writeModel({ graph, name, opsets: { '': lowestOpset(graph) } });
-  const input = graph.inputs.find((i) => !graph.initializers.has(i.name))!;
-  const dims = concreteShape(input.type)!;
-  const x = Tensor.from(
-    'float32',
-    dims,
-    Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898) * 2),
-  );
-  const feeds = { [input.name]: new ort.Tensor('float32', x.data as Float32Array, dims) };
-  const plain = await ort.InferenceSession.create(bytes, { executionProviders: ['cpu'], logSeverityLevel: 3 });
+for (const which of models) {
+  const { name, source, inputs } = modelCase(which);
+  const feeds = Object.fromEntries(Object.entries(inputs).map(([k, v]) => [k, toOrt(ort.Tensor as never, k, v) as never as ort.Tensor]));
+  const plain = await ort.InferenceSession.create(source as string, { executionProviders: ['cpu'], logSeverityLevel: 3 });
   const contenders = [{ name: 'onnxruntime-node', run: () => plain.run(feeds) as Promise<unknown> }];
   const close: (() => Promise<void>)[] = [];
   const expected = await plain.run(feeds);
@@ -63,16 +53,16 @@ for (const name of option('models', 'squeezenet').split(',')) {
     };
     let backend: { createInferenceSessionHandler: (...a: never[]) => unknown } | undefined;
     await install(own as never, { runtime: flagos });
-    const handler = (await backend!.createInferenceSessionHandler(bytes as never, {} as never)) as {
+    const handler = (await backend!.createInferenceSessionHandler(source as never, {} as never)) as {
       run: (f: unknown, g: unknown, o: unknown) => Promise<Record<string, ort.Tensor>>;
     };
     const session = new (ort.InferenceSession as unknown as new (h: unknown) => ort.InferenceSession)(handler);
     const got = await session.run(feeds);
-    errors.push(Math.max(...Object.keys(expected).map((k) => relative(got[k]!.data as Float32Array, expected[k]!.data as Float32Array))));
+    errors.push(Math.max(...Object.keys(expected).map((k) => relative(got[k]!.data as NumericData, expected[k]!.data as NumericData))));
     contenders.push({ name: policy, run: () => session.run(feeds) });
     close.push(() => flagos.close());
   }
-  const timings = await measure(contenders, { rounds: 21, sliceMs: 150, warmupMs: 500, settle: untilQuiet });
+  const timings = await measure(contenders, { rounds: Number(option('rounds', '21')), sliceMs: 150, warmupMs: 500, settle: untilQuiet });
   timings.forEach((t, i) =>
     rows.push(
       i === 0
@@ -91,12 +81,12 @@ for (const name of option('models', 'squeezenet').split(',')) {
 report('whole models against onnxruntime-node (below 1: faster)', rows);
 
 /** Largest difference relative to the largest value. */
-function relative(a: Float32Array, b: Float32Array): number {
+function relative(a: NumericData, b: NumericData): number {
   let worst = 0;
   let scale = 0;
   for (let i = 0; i < b.length; i++) {
-    worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
-    scale = Math.max(scale, Math.abs(b[i]!));
+    worst = Math.max(worst, Math.abs(Number(a[i]) - Number(b[i])));
+    scale = Math.max(scale, Math.abs(Number(b[i])));
   }
   return worst / (scale || 1);
 }
