@@ -1,7 +1,8 @@
 /**
- * Threads of flagos/wasm: the pool all sessions of a process share. A kernel's caller publishes a stage, takes part in it and waits for those who joined it; who comes too late finds it
- * closed (the same scheme as `host/native/pool.c.ts`). All of it goes over one small array of shared words;
- * stages run in instances of the kernel's module that every thread has, on one shared memory.
+ * Threads of flagos/wasm: the pool all sessions of a process share. A kernel's caller publishes a stage, takes
+ * part in it and waits for those who joined it; who comes too late finds it closed (the same scheme as
+ * `host/native/pool.c.ts`). All of it goes over one small array of shared words; stages run in instances of the
+ * kernel's module that every thread has, on one shared memory.
  */
 import { FlagosError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
